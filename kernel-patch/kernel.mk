@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# Patched kernels. KCONFIG=debug selects the configuration with the checkers.
+
+KCONFIG ?= base
+
+.PHONY: kernel kernel-tree kernel-export kernel-check
+
+kernel: | packages ## build the patched kernel (KCONFIG=base or debug), or take it from the cache
+	@kernel-patch/scripts/kernel build $(KCONFIG)
+
+kernel-tree: | packages ## unpack the source and apply the series as commits, in build/kernel/tree
+	@kernel-patch/scripts/kernel tree
+
+kernel-export: ## write the commits of build/kernel/tree back to kernel-patch/series
+	@kernel-patch/scripts/kernel export
+
+kernel-check: | packages ## checkpatch, sparse and kernel-doc on the series
+	@kernel-patch/scripts/kernel check
+
+kernel-base: | packages
+	@kernel-patch/scripts/kernel build base
+
+kernel-debug: | packages
+	@kernel-patch/scripts/kernel build debug
+
+.PHONY: kernel-base kernel-debug

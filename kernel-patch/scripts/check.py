@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Style and static checks of the series: checkpatch, sparse, kernel-doc."""
+
+import os
+import subprocess
+
+import build
+from project import KERNEL_BUILD, Failure, environment, say
+from series import read_series
+
+# A human sender adds the sign-off; nothing else is excused.
+ACCEPTED = "MISSING_SIGN_OFF"
+
+# The kernel's Python scripts want modules of Debian's own Python.
+SYSTEM_PATH = "/usr/bin:" + os.environ.get("PATH", "/bin")
+
+
+def findings(command, cwd, **more):
+    """What a checker says; silence is the only success."""
+    result = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True,
+                            env=environment(PATH=SYSTEM_PATH, **more))
+    text = result.stdout.strip()
+    return text or (f"status {result.returncode} without a message" if result.returncode else "")
+
+
+def checkpatch(tree, patches):
+    for path in patches:
+        yield path.name, findings(["scripts/checkpatch.pl", "--strict", "--quiet", "--no-summary",
+                                   "--show-types", "--ignore", ACCEPTED, str(path.resolve())],
+                                  tree.path)
+
+
+def new_files(tree, *patterns):
+    names = tree.git("diff", "--name-only", "--no-renames", "--diff-filter=A", "base..HEAD", "--",
+                     *patterns, ":!tools")
+    return names.split()
+
+
+def sparse(tree):
+    """Warnings of sparse; the files are compiled once before, so that only sparse speaks."""
+    objects = KERNEL_BUILD / "base"
+    build.configure(tree, objects, build.read_fragments(build.CONFIGS["base"]))
+    for name in new_files(tree, "*.c"):
+        target = name.removesuffix(".c") + ".o"
+        build.run_make(tree, objects, target)
+        yield name, findings(build.make_command(tree, objects, "-s", "C=2", target), None,
+                             **build.ccache_variables())
+
+
+def kernel_doc(tree):
+    for name in new_files(tree, "*.c", "*.h"):
+        yield name, findings(["scripts/kernel-doc", "-none", "-Wall", name], tree.path)
+
+
+def check(tree, series):
+    """The target kernel-check."""
+    if not tree.exists():
+        raise Failure(f"{tree.path} does not exist: run 'make kernel-tree'")
+    patches = [series / name for name in read_series(series)]
+    if not patches:
+        raise Failure(f"{series} has no patches")
+    bad = 0
+    for checker, results in (("checkpatch", checkpatch(tree, patches)),
+                             ("sparse", sparse(tree)), ("kernel-doc", kernel_doc(tree))):
+        for name, text in results:
+            say(f"{checker} {name}: {'findings' if text else 'clean'}")
+            if text:
+                print(text, flush=True)
+                bad += 1
+    if bad:
+        raise Failure(f"{bad} files with findings")
