@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// The child's working directory.
+#include "support.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace spawntpl::tests {
+namespace {
+
+class Directory : public BackendTest {
+protected:
+    Error cwd_failure(const std::string& path) const {
+        Error error = failure(must_open(payload("exit0")), Command().cwd(path));
+        EXPECT_EQ(error.step, Step::enter_directory);
+        EXPECT_EQ(error.path, path);
+        return error;
+    }
+
+    TemporaryDirectory directory_;
+};
+FOR_EACH_BACKEND(Directory);
+
+TEST_P(Directory, is_inherited) {
+    EXPECT_EQ(show().cwd, std::filesystem::current_path());
+}
+
+TEST_P(Directory, is_entered) {
+    EXPECT_EQ(show(Command().cwd(directory_.path())).cwd, directory_.path());
+    EXPECT_EQ(show(Command().cwd("/")).cwd, "/");
+}
+
+TEST_P(Directory, relative_starts_at_the_caller) {
+    auto before = std::filesystem::current_path();
+    std::filesystem::create_directory(directory_ / "sub");
+    std::filesystem::current_path(directory_.path());
+    EXPECT_EQ(show(Command().cwd("sub")).cwd, directory_ / "sub");
+    EXPECT_EQ(show(Command().cwd(".")).cwd, directory_.path());
+    std::filesystem::current_path(before);
+}
+
+TEST_P(Directory, does_not_change_where_a_relative_program_is) {
+    auto before = std::filesystem::current_path();
+    std::filesystem::current_path(program_directory());
+    Template program = must_open("payloads/show");
+    std::filesystem::current_path(before);
+    Shown shown = show(program, Command().cwd(directory_.path()));
+    EXPECT_EQ(shown.cwd, directory_.path());
+    EXPECT_THAT(shown.args, testing::ElementsAre("payloads/show"));
+    EXPECT_EQ(shown.execfn, payload("show"));
+}
+
+TEST_P(Directory, needs_no_read_permission) {
+    std::filesystem::create_directory(directory_ / "sub");
+    ASSERT_EQ(chmod((directory_ / "sub").c_str(), 0111), 0);
+    ASSERT_EQ(chmod(directory_.path().c_str(), 0755), 0);
+    EXPECT_EQ(show(Command().cwd(directory_ / "sub")).cwd, directory_ / "sub");
+}
+
+TEST_P(Directory, missing_is_named) {
+    Error error = cwd_failure(directory_ / "missing");
+    EXPECT_EQ(error.code, std::errc::no_such_file_or_directory);
+    EXPECT_EQ(error.message(), "cannot enter working directory '" + directory_.path() +
+                                   "/missing': No such file or directory");
+    EXPECT_EQ(cwd_failure("").code, std::errc::no_such_file_or_directory);
+}
+
+TEST_P(Directory, nul_is_refused) {
+    using namespace std::string_literals;
+    Error error = cwd_failure("/\0x"s);
+    EXPECT_EQ(error.code, std::errc::invalid_argument);
+    EXPECT_EQ(error.detail, "the path contains a NUL");
+}
+
+TEST_P(Directory, file_is_named) {
+    write_file(directory_ / "file", "");
+    EXPECT_EQ(cwd_failure(directory_ / "file").code, std::errc::not_a_directory);
+}
+
+TEST_P(Directory, forbidden_is_named) {
+    if (geteuid() != 0)
+        GTEST_SKIP() << "only root can give up its rights and take them back";
+    ASSERT_EQ(chmod(directory_.path().c_str(), 0700), 0);
+    Template program = must_open("/bin/true");
+    ASSERT_EQ(seteuid(65534), 0);
+    Error error = failure(program, Command().cwd(directory_.path()));
+    ASSERT_EQ(seteuid(0), 0);
+    EXPECT_EQ(error.code, std::errc::permission_denied);
+    EXPECT_EQ(error.step, Step::enter_directory);
+    EXPECT_EQ(error.path, directory_.path());
+}
+
+}  // namespace
+}  // namespace spawntpl::tests

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""The benchmark program: what it writes down, and that it times nothing but what was asked for."""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM = Path(__file__).resolve().parent.parent / "build/bin/spawntpl"
+DISTRIBUTION = ("min", "p50", "p90", "p99")
+
+
+class BenchTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="spawntpl-test.")
+        self.addCleanup(directory.cleanup)
+        self.top = Path(directory.name)
+
+    def bench(self, *options, status=0, path=None):
+        """Runs it and returns what it wrote and said."""
+        target = self.top / "results.json"
+        environment = dict(os.environ, PATH=path or os.environ["PATH"])
+        result = subprocess.run([PROGRAM, "bench", "--json", target, *options], env=environment,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        self.assertEqual(result.returncode, status, result.stderr)
+        return (json.loads(target.read_text()) if target.exists() else None), result
+
+    def tool(self, name, text):
+        path = self.top / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def test_every_combination_has_a_row(self):
+        written, _ = self.bench("--method", "vfork", "--method", "posix_spawn", "--method",
+                                "lib-posix_spawn", "--program", "nolibc", "--program", "true",
+                                "--fds", "10", "--fds", "100", "--env", "3", "--n", "7")
+        self.assertEqual(written["schema"], 1)
+        self.assertEqual(written["not_measured"], [])
+        rows = {(row["program"], row["parent"]["fds"], row["method"]) for row in written["results"]}
+        self.assertEqual(len(written["results"]), 12)
+        self.assertEqual(len(rows), 12)
+        for row in written["results"]:
+            self.assertEqual((row["question"], row["unit"], row["n"]), ("fds", "ns", 7))
+            self.assertEqual((row["parent"]["rss_mib"], row["parent"]["env"]), (0, 3))
+            self.assertEqual(row["backend"],
+                             "posix_spawn" if row["method"] == "lib-posix_spawn" else None)
+            ended = [row[name] for name in DISTRIBUTION]
+            returned = [row[f"return_{name}"] for name in DISTRIBUTION]
+            self.assertEqual(ended, sorted(ended))
+            self.assertTrue(all(0 < a <= b for a, b in zip(returned, ended)), row)
+
+    def test_a_backend_is_measured_exactly_where_it_works(self):
+        info = json.loads(subprocess.check_output([PROGRAM, "info", "--json"]))
+        works = {entry["name"]: entry["available"] for entry in info["backends"]}["kernel"]
+        written, _ = self.bench("--method", "kernel", "--program", "nolibc", "--n", "1",
+                                status=0 if works else 1)
+        self.assertEqual([row["backend"] for row in written["results"]], ["kernel"] * works)
+        self.assertEqual([row["unavailable"] for row in written["not_measured"]],
+                         [True] * (not works))
+
+    def test_a_missing_program_is_not_measured(self):
+        written, result = self.bench("--program", "git", "--n", "1", path="/nonexistent", status=1)
+        self.assertEqual(written["results"], [])
+        for row in written["not_measured"]:
+            self.assertFalse(row["unavailable"])
+            self.assertIn("git", row["reason"])
+        self.assertIn("Not measured", result.stdout)
+
+    def test_a_program_that_fails_is_not_measured(self):
+        self.tool("true", "#!/bin/sh\nexit 3\n")
+        written, _ = self.bench("--program", "true", "--n", "1", path=str(self.top), status=1)
+        self.assertEqual(written["results"], [])
+        reasons = {row["reason"] for row in written["not_measured"] if not row["unavailable"]}
+        self.assertEqual(reasons, {"the child's exit status is 3"})
+
+    def test_the_parent_is_as_described(self):
+        self.tool("git", "#!/bin/sh\nls /proc/$PPID/fd | wc -l >$0.fds\nenv -0 | tr -cd '\\0' |"
+                         " wc -c >$0.env\ngrep VmRSS /proc/$PPID/status >$0.rss\n")
+        self.bench("--method", "fork", "--program", "git", "--fds", "500", "--env", "50",
+                   "--rss-mib", "20", "--n", "1", path=f"{self.top}:/usr/bin:/bin")
+        self.assertEqual(int((self.top / "git.fds").read_text()), 500)
+        # The shell adds PWD and the like.
+        self.assertIn(int((self.top / "git.env").read_text()), range(50, 55))
+        self.assertGreater(int((self.top / "git.rss").read_text().split()[1]), 20 * 1024)
+
+    def test_bad_input_is_named(self):
+        for options, name in ((("--method", "magic"), "magic"), (("--program", "emacs"), "emacs"),
+                              (("--unit", "miles"), "miles"), (("--fds", "x"), "x"),
+                              (("--n", "0"), "0"), (("--no-such-option",), "--no-such-option")):
+            written, result = self.bench(*options, status=125)
+            self.assertIsNone(written)
+            self.assertIn(name, result.stderr)
+
+    def test_an_unwritable_file_is_noticed_before_anything_is_measured(self):
+        result = subprocess.run([PROGRAM, "bench", "--json", self.top / "none/file"],
+                                capture_output=True, text=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("none/file", result.stderr)
+        self.assertEqual(result.stdout, "")

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include "benchmark.hpp"
+
+#include "programs.hpp"
+
+namespace spawntpl::bench {
+
+namespace {
+
+/// A program and a parent, for all the methods that are compared.
+struct Group {
+    std::string question;
+    std::string program;
+    ParentShape parent;
+};
+
+/// The questions that the parent's properties ask; each but the first varies one of them.
+std::vector<Group> ordinary_groups() {
+    std::vector<Group> groups;
+    for (const Program& program : programs())
+        groups.push_back({"start", program.name, ordinary_parent});
+    auto vary = [&](std::string question, std::uint64_t ParentShape::*property,
+                    std::initializer_list<std::uint64_t> values) {
+        for (std::uint64_t value : values) {
+            ParentShape parent = ordinary_parent;
+            parent.*property = value;
+            groups.push_back({question, "nolibc", parent});
+        }
+    };
+    vary("fds", &ParentShape::fds, {10, 100, 1'000, 10'000});
+    vary("rss", &ParentShape::rss_mib, {0, 10, 100});
+    vary("env", &ParentShape::env, {20, 200, 1'000});
+    return groups;
+}
+
+std::vector<Group> chosen_groups(const Selection& selection) {
+    auto or_ordinary = [](const std::vector<std::uint64_t>& values, std::uint64_t ordinary) {
+        return values.empty() ? std::vector{ordinary} : values;
+    };
+    std::string question = !selection.fds.empty()       ? "fds"
+                           : !selection.rss_mib.empty() ? "rss"
+                           : !selection.env.empty()     ? "env"
+                                                        : "start";
+    std::vector<std::string> names = selection.programs;
+    if (names.empty() && question != "start")
+        names = {"nolibc"};
+    if (names.empty())
+        for (const Program& program : programs())
+            names.push_back(program.name);
+
+    std::vector<Group> groups;
+    for (const std::string& name : names)
+        for (std::uint64_t fds : or_ordinary(selection.fds, ordinary_parent.fds))
+            for (std::uint64_t rss_mib : or_ordinary(selection.rss_mib, ordinary_parent.rss_mib))
+                for (std::uint64_t env : or_ordinary(selection.env, ordinary_parent.env))
+                    groups.push_back({question, name, {fds, rss_mib, env}});
+    return groups;
+}
+
+class GroupRun {
+public:
+    GroupRun(const Group& group, const std::vector<std::string>& methods, std::uint64_t count)
+        : group_(group), methods_(methods), count_(count) {}
+
+    std::vector<Outcome> outcomes(const std::function<void()>& round_done) {
+        prepare_outcomes();
+        auto invocation = resolve(find_program(group_.program)->words);
+        if (!invocation)
+            return failed(invocation.error());
+        auto parent = Parent::make(group_.parent);
+        if (!parent)
+            return failed(parent.error());
+        prepare_contenders(*invocation);
+        measure(contenders_, count_, ExitStatus::exited(0), round_done);
+        evaluate();
+        return std::move(outcomes_);
+    }
+
+private:
+    void prepare_outcomes() {
+        for (const std::string& method : methods_)
+            outcomes_.push_back({.question = group_.question,
+                                 .program = group_.program,
+                                 .method = method,
+                                 .parent = group_.parent,
+                                 .count = count_});
+    }
+
+    std::vector<Outcome> failed(const std::string& reason) {
+        for (Outcome& outcome : outcomes_)
+            outcome.failure = reason;
+        return std::move(outcomes_);
+    }
+
+    void prepare_contenders(const Invocation& invocation) {
+        for (Outcome& outcome : outcomes_) {
+            auto runner = find_method(outcome.method)->prepare(invocation);
+            outcome.mappings = Parent::mappings();
+            if (runner) {
+                outcome.backend = (*runner)->backend();
+                contenders_.push_back({.runner = std::move(*runner)});
+            } else {
+                outcome.unavailable = runner.error().step == Step::choose_backend;
+                contenders_.push_back({.failure = runner.error().message()});
+            }
+        }
+    }
+
+    void evaluate() {
+        for (std::size_t i = 0; i < contenders_.size(); ++i) {
+            outcomes_[i].failure = contenders_[i].failure;
+            if (!contenders_[i].failure.empty())
+                continue;
+            outcomes_[i].ended = distribution(std::move(contenders_[i].ended));
+            outcomes_[i].returned = distribution(std::move(contenders_[i].returned));
+        }
+    }
+
+    const Group& group_;
+    const std::vector<std::string>& methods_;
+    std::uint64_t count_;
+    std::vector<Outcome> outcomes_;
+    std::vector<Contender> contenders_;  // one for each outcome
+};
+
+}  // namespace
+
+std::vector<Outcome> run(const Selection& selection, std::ostream& progress) {
+    bool nothing_chosen = selection.programs.empty() && selection.fds.empty() &&
+                          selection.rss_mib.empty() && selection.env.empty();
+    std::vector<Group> groups = nothing_chosen ? ordinary_groups() : chosen_groups(selection);
+    std::vector<std::string> names = selection.methods;
+    if (names.empty())
+        for (const Method& method : methods())
+            names.emplace_back(method.name);
+
+    std::vector<Outcome> outcomes;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        const ParentShape& parent = groups[i].parent;
+        progress << "bench " << i + 1 << "/" << groups.size() << ": " << groups[i].program << ", "
+                 << parent.fds << " descriptors, " << parent.rss_mib << " MiB, " << parent.env
+                 << " variables " << std::flush;
+        auto group = GroupRun(groups[i], names, selection.count).outcomes([&] {
+            progress << '.' << std::flush;
+        });
+        progress << std::endl;
+        outcomes.insert(outcomes.end(), group.begin(), group.end());
+    }
+    return outcomes;
+}
+
+}  // namespace spawntpl::bench

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// The ways of starting a program that are compared.
+#pragma once
+
+#include <spawntpl/error.hpp>
+#include <spawntpl/exit_status.hpp>
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace spawntpl::bench {
+
+/// What to start. The child has the environment, the working directory and the descriptors 0, 1
+/// and 2 of the caller.
+struct Invocation {
+    std::string path;  ///< absolute
+    std::vector<std::string> args;
+};
+
+/// One child, from before its start to after its end.
+struct Run {
+    std::int64_t returned;  ///< ticks until the start returned to the caller
+    std::int64_t ended;     ///< ticks until the child had ended and was waited for
+    ExitStatus status;
+};
+
+/// Starts one program in one way.
+class Runner {
+public:
+    virtual ~Runner() = default;
+
+    virtual std::expected<Run, std::string> run() = 0;
+
+    /// The library's backend that serves this, or empty: the library is not used.
+    virtual std::string_view backend() const { return {}; }
+};
+
+using PreparedRunner = Result<std::unique_ptr<Runner>>;
+
+/// Starts the program through the library; no @p backend: the one that the library chooses.
+PreparedRunner prepare_template(const Invocation& invocation, std::string backend);
+
+struct Method {
+    std::string_view name;
+    std::string_view description;
+    /// Does what is done once, however many children follow. Fails with
+    /// Step::choose_backend where the method does not work.
+    PreparedRunner (*prepare)(const Invocation& invocation);
+};
+
+/// The method that ratios refer to.
+inline constexpr std::string_view reference_method = "posix_spawn";
+
+std::span<const Method> methods();
+
+/// Null if there is none of that name.
+const Method* find_method(std::string_view name);
+
+}  // namespace spawntpl::bench

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <spawntpl/export.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace spawntpl {
+
+/// One way of starting processes.
+struct BackendInfo {
+    std::string_view name;
+    std::string_view description;
+    bool available;
+    std::string reason;  ///< why it is not available, else empty
+};
+
+/// All backends, in order of preference. Probed once per process; thread-safe.
+SPAWNTPL_API const std::vector<BackendInfo>& backends();
+
+}  // namespace spawntpl

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <spawntpl/child.hpp>
+#include <spawntpl/command.hpp>
+#include <spawntpl/error.hpp>
+#include <spawntpl/export.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace spawntpl {
+
+struct TemplateOptions {
+    /// Name of the backend to use, see backends(). Empty: the environment variable
+    /// SPAWNTPL_BACKEND (not read by set-user-ID programs) and, without that, the first backend
+    /// that works here. A forced backend that does not work here is an error.
+    std::string backend;
+};
+
+/// A program, found and prepared once, to be started many times.
+///
+/// Immutable and cheap to copy: copies share the prepared program. Any number of threads may
+/// start children from one Template at the same time.
+class SPAWNTPL_API Template {
+public:
+    /// Prepares the program @p program. A name without a slash is searched in the caller's PATH
+    /// now, by the rules of execvp(3), and never again; a relative path starts at the caller's
+    /// present working directory, wherever children start later.
+    ///
+    /// When the file is deleted or another one is put in its place, later starts look at the path
+    /// again. Which file starts after the old one was only renamed depends on the backend.
+    static Result<Template> open(std::string_view program, const TemplateOptions& options = {});
+
+    /// Prepares the executable that @p fd refers to; the caller keeps @p fd. @p name is argv[0]
+    /// unless a Command says otherwise. A "#!" script is refused (ENOEXEC), because its
+    /// interpreter could only be given a path: open() it.
+    static Result<Template> from_fd(int fd, std::string_view name,
+                                    const TemplateOptions& options = {});
+
+    /// Starts a child. Returns when the program runs in it, or with the reason why it does not;
+    /// then no process is left behind.
+    Result<Child> spawn(const Command& command = {}) const;
+
+    /// The absolute path of the program; for from_fd() the given name.
+    const std::string& program() const;
+
+    /// The name of the backend that starts the children.
+    std::string_view backend() const;
+
+private:
+    struct State;
+
+    explicit Template(std::shared_ptr<const State> state);
+
+    std::shared_ptr<const State> state_;
+};
+
+}  // namespace spawntpl

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "launch.hpp"
+#include "program.hpp"
+
+#include <spawntpl/error.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace spawntpl::detail {
+
+/// A child that runs its program. The pidfd is close-on-exec, or -1 if the child is gone already.
+struct Started {
+    pid_t pid;
+    UniqueFd pidfd;
+};
+
+/// A program prepared by a backend. Shared by threads.
+class Starter {
+public:
+    virtual ~Starter() = default;
+
+    virtual Result<Started> start(const Launch& launch) const = 0;
+};
+
+/// A way of starting processes. To add one: a file that defines it, a line in backends.cpp.
+class Backend {
+public:
+    virtual ~Backend() = default;
+
+    virtual std::string_view name() const = 0;
+    virtual std::string_view description() const = 0;
+
+    /// Why the backend does not work here; empty if it does. Called once.
+    virtual std::string probe() const = 0;
+
+    /// @p program outlives the result.
+    virtual Result<std::unique_ptr<Starter>> prepare(const Program& program) const = 0;
+};
+
+const Backend& kernel_backend();
+const Backend& posix_spawn_backend();
+
+/// The backend called @p name or, without a name, the first that works here.
+Result<const Backend*> choose_backend(std::string_view name);
+
+}  // namespace spawntpl::detail

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "unique_fd.hpp"
+
+#include <spawntpl/error.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace spawntpl::detail {
+
+/// An executable file, found and checked.
+struct Program {
+    std::string name;  ///< as the caller called it: the default argv[0]
+    std::string path;  ///< absolute; empty for a program given by a descriptor
+    UniqueFd fd;       ///< the descriptor, where it was given by one
+
+    /// What an Error is about.
+    const std::string& label() const { return path.empty() ? name : path; }
+};
+
+/// Finds @p name as Template::open() documents. @p search_path is the value of PATH, if it is set.
+Result<Program> find_program(std::string_view name, std::optional<std::string_view> search_path);
+
+/// Checks and duplicates @p fd as Template::from_fd() documents.
+Result<Program> adopt_program(int fd, std::string_view name);
+
+/// The interpreter that a "#!" file names: empty if the file is no script or cannot be read.
+std::string script_interpreter(const std::string& path);
+
+}  // namespace spawntpl::detail

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+# Library, command and tests: CMake does the work, see userspace/CMakeLists.txt.
+
+USERSPACE_BUILD := build/userspace
+
+.PHONY: userspace
+
+userspace: packages ## build the library, the command and the tests into build/bin and build/lib
+	@test -f $(USERSPACE_BUILD)/Makefile || cmake -S userspace -B $(USERSPACE_BUILD)
+	@cmake --build $(USERSPACE_BUILD) -j $$(nproc)
