@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# Tests. One suite alone: make check SPAWNTPL_CHECK=library-base (tests/check --help lists them).
+
+.PHONY: check check-host check-long
+
+check: userspace kernel-base kernel-debug ## every test: here, in the virtual machine, kernel selftests
+	@tests/check
+
+check-host: userspace ## the tests that need no virtual machine
+	@tests/check --host
+
+check-long: userspace kernel-base kernel-debug ## the long forms, in steps that a second call resumes
+	@tests/check-long
