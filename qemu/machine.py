@@ -17,8 +17,11 @@ from pathlib import Path
 import image
 import report
 
+sys.path.insert(0, str(image.ROOT / "kernel-patch/scripts"))
+
+from project import CACHE  # noqa: E402
+
 PROBE_SECONDS = 20
-CACHE = Path(os.environ.get("SPAWNTPL_CACHE") or Path.home() / ".cache/spawntpl").absolute()
 
 
 class MachineError(Exception):

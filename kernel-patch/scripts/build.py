@@ -194,9 +194,10 @@ def compile_kernel(tree, objects, config):
     count = 0
     shown = started
     with open(log, "w") as file:
-        make = subprocess.Popen(make_command(tree, objects, "vmlinux"), env=environment(**ccache_variables()),
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, errors="replace")
+        make = subprocess.Popen(make_command(tree, objects, "vmlinux"),
+                                env=environment(**ccache_variables()), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                errors="replace")
         for line in make.stdout:
             file.write(line)
             step = re.match(r"  ([A-Z][A-Z_0-9]+) +(\S+)", line)
