@@ -3,41 +3,27 @@
 // The system calls of the patched kernel.
 #include "backend.hpp"
 #include "diagnose.hpp"
-#include "uapi/linux/spawn_template.h"
+#include "kernel_calls.hpp"
 
 #include <mutex>
-
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace spawntpl::detail {
 
 namespace {
 
-// Private numbers: no released kernel knows these calls.
-constexpr long sys_spawn_template_create = 472;
-constexpr long sys_spawn_template_spawn = 473;
-
-std::uint64_t address(const void* pointer) {
-    return reinterpret_cast<std::uintptr_t>(pointer);
-}
-
-UniqueFd create_template(const spawn_template_create_args& args) {
-    return above_stdio(static_cast<int>(syscall(sys_spawn_template_create, &args, sizeof(args))));
+UniqueFd create_template_at(int dirfd, const char* path, std::uint32_t at_flags) {
+    spawn_template_create_args args{};
+    args.flags = dirfd == AT_FDCWD ? 0 : SPAWN_TEMPLATE_DIRFD;
+    args.path = address(path);
+    args.dirfd = dirfd;
+    args.at_flags = at_flags;
+    return above_stdio(spawn_template_create(args));
 }
 
 UniqueFd create_template(const Program& program) {
     if (!program.path.empty())
-        return create_template(
-            {.flags = 0, .path = address(program.path.c_str()), .dirfd = AT_FDCWD, .at_flags = 0});
-    return create_template({.flags = SPAWN_TEMPLATE_DIRFD,
-                            .path = address(""),
-                            .dirfd = program.fd.get(),
-                            .at_flags = AT_EMPTY_PATH});
-}
-
-pid_t spawn_template(int fd, spawn_template_spawn_args& args) {
-    return static_cast<pid_t>(syscall(sys_spawn_template_spawn, fd, &args, sizeof(args)));
+        return create_template_at(AT_FDCWD, program.path.c_str(), 0);
+    return create_template_at(program.fd.get(), "", AT_EMPTY_PATH);
 }
 
 /// The actions of one start, each with what it is for, to name it in an error.
@@ -89,13 +75,13 @@ private:
 
     void add(std::uint32_t type, int fd, int newfd, int origin) {
         actions_.push_back(
-            {.type = type, .flags = 0, .fd = fd, .newfd = newfd, .addr = 0, .size = 0});
+            {.type = type, .flags = 0, .fd = fd, .newfd = newfd, .arg = 0, .size = 0});
         origins_.push_back(origin);
     }
 
     void add_signals(std::uint32_t type, const std::uint64_t& bits) {
         add(type, 0, 0, request_origin);
-        actions_.back().addr = address(&bits);
+        actions_.back().arg = address(&bits);
         actions_.back().size = sizeof(bits);
     }
 
@@ -161,10 +147,12 @@ private:
             .actions = address(actions.actions().data()),
             .nr_actions = static_cast<std::uint32_t>(actions.actions().size()),
             .action_size = sizeof(spawn_template_action),
+            .cgroup = 0,
+            .reserved = 0,
             .error_step = SPAWN_TEMPLATE_STEP_NONE,
             .error_index = -1,
         };
-        pid_t pid = spawn_template(fd.get(), args);
+        pid_t pid = spawn_template_spawn(fd.get(), args);
         if (pid < 0) {
             Error error = start_error(errno, args, actions, launch);
             add_details(error, launch);
@@ -180,8 +168,10 @@ private:
 
     /// The path names another file than the template's, or none.
     static bool is_stale(const Result<Started>& started) {
+        // For a script this shows only when its interpreter is about to open it.
         return !started && started.error().code.value() == ESTALE &&
-               started.error().step == Step::open_program;
+               (started.error().step == Step::open_program ||
+                started.error().step == Step::execute);
     }
 
     /// Replaces @p stale, unless another thread has done so; returns what to use now, or the errno.
@@ -229,14 +219,13 @@ public:
     std::string probe() const override {
         // Requests that must fail, each in the way that only these system calls do: another call
         // may have the number.
-        UniqueFd fd =
-            create_template({.flags = 0, .path = address("/"), .dirfd = AT_FDCWD, .at_flags = 0});
+        UniqueFd fd = create_template_at(AT_FDCWD, "/", 0);
         int error = errno;
         if (fd || error != EACCES)
             return unavailable("spawn_template_create", fd ? 0 : error);
 
         spawn_template_spawn_args args{};
-        if (spawn_template(-1, args) != -1 || errno != EBADF)
+        if (spawn_template_spawn(-1, args) != -1 || errno != EBADF)
             return unavailable("spawn_template_spawn", errno);
         return {};
     }

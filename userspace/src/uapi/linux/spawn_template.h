@@ -25,73 +25,105 @@
  * ESTALE: look the path up again.  A file that was merely renamed, or reached
  * through a symbolic link that changed since, is still the template's.
  *
- * The interpreter of a script opens it by name.  The path of a script therefore
- * has to be absolute; otherwise a start fails with ENOENT, as execveat(2) fails
- * for a script given by a close-on-exec descriptor.
+ * The interpreter of a script, or of what binfmt_misc starts, opens the file by
+ * its name: the path that was given to spawn_template_create(), or /dev/fd/N for
+ * a file that was given by descriptor N, as execveat(2) makes it up.  If in the
+ * child, after its actions, that name leads to another file, or through a
+ * close-on-exec descriptor, a start fails with ENOENT, or with ESTALE as above;
+ * if it leads nowhere, with the error of the lookup.
  */
-
-/**
- * DOC: spawn_template_create flags
- *
- * SPAWN_TEMPLATE_DIRFD
- *     &spawn_template_create_args.dirfd holds a descriptor.  Without this
- *     flag a relative path starts at the current working directory, so that
- *     a zeroed structure plus a path is a complete request.
- */
-#define SPAWN_TEMPLATE_DIRFD		(1ULL << 0)
-
-/**
- * struct spawn_template_create_args - what spawn_template_create() prepares
- * @flags: SPAWN_TEMPLATE_DIRFD or 0.
- * @path: Address of the path of the executable, a string.
- * @dirfd: With SPAWN_TEMPLATE_DIRFD, the directory where a relative @path
- *         starts or, with AT_EMPTY_PATH and an empty @path, the executable
- *         itself.  Otherwise 0 or AT_FDCWD.
- * @at_flags: AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW, as in execveat(2).
- */
-struct spawn_template_create_args {
-	__aligned_u64 flags;
-	__aligned_u64 path;
-	__s32 dirfd;
-	__u32 at_flags;
-};
-
-#define SPAWN_TEMPLATE_CREATE_ARGS_SIZE_VER0	24
 
 /**
  * enum spawn_template_action_type - what an action does in the child
  * @SPAWN_TEMPLATE_CLOSE: Close @fd.  That it is not open is no error.
+ * @SPAWN_TEMPLATE_CLOSE_RANGE: Close the descriptors @fd to @newfd, inclusive,
+ *                              as close_range(2); a @newfd of -1 is the
+ *                              highest there is.  With the flag
+ *                              SPAWN_TEMPLATE_RANGE_CLOEXEC they are closed by
+ *                              the exec.
  * @SPAWN_TEMPLATE_DUP2: Make @newfd refer to what @fd refers to, as dup2(2);
  *                       @newfd is not close-on-exec, even when it equals @fd.
- * @SPAWN_TEMPLATE_OPEN: Open a file as @newfd.  @addr is the address of a
+ * @SPAWN_TEMPLATE_OPEN: Open a file as @newfd.  @arg is the address of a
  *                       &struct spawn_template_open, @size its size, @fd the
  *                       directory where a relative path starts or AT_FDCWD.
+ * @SPAWN_TEMPLATE_CHDIR: Make the directory with the path at @arg, a string,
+ *                        the working directory.
  * @SPAWN_TEMPLATE_FCHDIR: Make the directory @fd the working directory.
- * @SPAWN_TEMPLATE_SIGMASK: Block exactly the signals of the set at @addr,
+ * @SPAWN_TEMPLATE_UMASK: Set the file mode creation mask to @arg, 0 to 0777.
+ * @SPAWN_TEMPLATE_SIGMASK: Block exactly the signals of the set at @arg,
  *                          @size bytes long as for rt_sigprocmask(2).
- * @SPAWN_TEMPLATE_SIGDEFAULT: Reset the signals of the set at @addr to their
- *                             default action, ignored ones too.
+ * @SPAWN_TEMPLATE_SIGDEFAULT: Reset the signals of the set at @arg to their
+ *                             default action, ignored ones too; all signals if
+ *                             @arg and @size are 0.
+ * @SPAWN_TEMPLATE_SETSID: Start a session, as setsid(2).
+ * @SPAWN_TEMPLATE_SETCTTY: Make the terminal @fd the controlling terminal of
+ *                          the session that the child leads, as TIOCSCTTY.
+ * @SPAWN_TEMPLATE_SETPGID: Join the process group @arg, or lead a new one if it
+ *                          is 0, as setpgid(2).
+ * @SPAWN_TEMPLATE_TCSETPGRP: Make the process group @arg, or that of the child
+ *                            if it is 0, the foreground one of the controlling
+ *                            terminal @fd, as tcsetpgrp(3).
+ * @SPAWN_TEMPLATE_RESETIDS: Set the effective user and group id to the real
+ *                           ones.
+ * @SPAWN_TEMPLATE_SETIDS: Set supplementary groups, group ids and user ids, in
+ *                         this order, as the &struct spawn_template_ids at @arg
+ *                         of @size bytes says.
+ * @SPAWN_TEMPLATE_SETSCHED: Set the scheduling policy and parameters to the
+ *                           &struct sched_attr at @arg of @size bytes, as
+ *                           sched_setattr(2), without SCHED_FLAG_KEEP_ALL.
+ * @SPAWN_TEMPLATE_NICE: Set the nice value to @arg, -20 to 19 as a signed
+ *                       number, as setpriority(2).
+ * @SPAWN_TEMPLATE_AFFINITY: Run on the CPUs of the set at @arg, @size bytes long
+ *                           as for sched_setaffinity(2).
+ * @SPAWN_TEMPLATE_RLIMIT: Set a resource limit, as the &struct
+ *                         spawn_template_rlimit at @arg of @size bytes says.
+ * @SPAWN_TEMPLATE_PDEATHSIG: Send the child the signal @arg when the thread
+ *                            that called spawn_template_spawn() ends, as
+ *                            PR_SET_PDEATHSIG; at once, if it has ended already.
+ * @SPAWN_TEMPLATE_NO_NEW_PRIVS: Set no_new_privs, as PR_SET_NO_NEW_PRIVS.
  *
  * A descriptor that an action reads is the caller's, as it is at the time of
- * the call, unless an earlier action of the list wrote or closed that number;
+ * the call, unless an earlier action of the child wrote or closed that number;
  * then it is the child's.
+ *
+ * seccomp filters of the child see each action as the system call that it
+ * stands in for, SIGDEFAULT as one for each signal, and the exec as execveat(2).
+ * In place of an address they see all bits set.
  */
 enum spawn_template_action_type {
 	SPAWN_TEMPLATE_CLOSE		= 1,
-	SPAWN_TEMPLATE_DUP2		= 2,
-	SPAWN_TEMPLATE_OPEN		= 3,
-	SPAWN_TEMPLATE_FCHDIR		= 4,
-	SPAWN_TEMPLATE_SIGMASK		= 5,
-	SPAWN_TEMPLATE_SIGDEFAULT	= 6,
+	SPAWN_TEMPLATE_CLOSE_RANGE	= 2,
+	SPAWN_TEMPLATE_DUP2		= 3,
+	SPAWN_TEMPLATE_OPEN		= 4,
+	SPAWN_TEMPLATE_CHDIR		= 5,
+	SPAWN_TEMPLATE_FCHDIR		= 6,
+	SPAWN_TEMPLATE_UMASK		= 7,
+	SPAWN_TEMPLATE_SIGMASK		= 8,
+	SPAWN_TEMPLATE_SIGDEFAULT	= 9,
+	SPAWN_TEMPLATE_SETSID		= 10,
+	SPAWN_TEMPLATE_SETCTTY		= 11,
+	SPAWN_TEMPLATE_SETPGID		= 12,
+	SPAWN_TEMPLATE_TCSETPGRP	= 13,
+	SPAWN_TEMPLATE_RESETIDS		= 14,
+	SPAWN_TEMPLATE_SETIDS		= 15,
+	SPAWN_TEMPLATE_SETSCHED		= 16,
+	SPAWN_TEMPLATE_NICE		= 17,
+	SPAWN_TEMPLATE_AFFINITY		= 18,
+	SPAWN_TEMPLATE_RLIMIT		= 19,
+	SPAWN_TEMPLATE_PDEATHSIG	= 20,
+	SPAWN_TEMPLATE_NO_NEW_PRIVS	= 21,
 };
+
+/* Flag of SPAWN_TEMPLATE_CLOSE_RANGE, the same as CLOSE_RANGE_CLOEXEC. */
+#define SPAWN_TEMPLATE_RANGE_CLOEXEC	(1U << 2)
 
 /**
  * struct spawn_template_action - one step between the child's birth and exec
  * @type: One of &enum spawn_template_action_type.
- * @flags: 0.
- * @fd: The descriptor that the action reads, else 0.
+ * @flags: SPAWN_TEMPLATE_RANGE_CLOEXEC where it applies, else 0.
+ * @fd: The descriptor that the action reads or closes, else 0.
  * @newfd: The descriptor that the action writes, else 0.
- * @addr: Address of the action's operand, else 0.
+ * @arg: A number, or the address of the action's operand, else 0.
  * @size: Size of the operand in bytes, else 0.
  */
 struct spawn_template_action {
@@ -99,7 +131,7 @@ struct spawn_template_action {
 	__u32 flags;
 	__s32 fd;
 	__s32 newfd;
-	__aligned_u64 addr;
+	__aligned_u64 arg;
 	__aligned_u64 size;
 };
 
@@ -120,6 +152,117 @@ struct spawn_template_open {
 
 #define SPAWN_TEMPLATE_OPEN_SIZE_VER0		32
 
+/* Fields of struct spawn_template_ids that are to be set. */
+#define SPAWN_TEMPLATE_IDS_UID		(1U << 0)
+#define SPAWN_TEMPLATE_IDS_GID		(1U << 1)
+#define SPAWN_TEMPLATE_IDS_GROUPS	(1U << 2)
+
+/**
+ * struct spawn_template_ids - operand of SPAWN_TEMPLATE_SETIDS
+ * @flags: What to set: SPAWN_TEMPLATE_IDS_* flags, at least one.
+ * @uid: The real, effective and saved user id, else 0.
+ * @gid: The real, effective and saved group id, else 0.
+ * @nr_groups: Number of supplementary groups, else 0.
+ * @groups: Address of an array of supplementary group ids, __u32 each, else 0.
+ */
+struct spawn_template_ids {
+	__u32 flags;
+	__u32 uid;
+	__u32 gid;
+	__u32 nr_groups;
+	__aligned_u64 groups;
+};
+
+#define SPAWN_TEMPLATE_IDS_SIZE_VER0		24
+
+/**
+ * struct spawn_template_rlimit - operand of SPAWN_TEMPLATE_RLIMIT
+ * @resource: Which limit: RLIMIT_CPU and so on.
+ * @reserved: 0.
+ * @cur: The soft limit; all bits set is no limit.
+ * @max: The hard limit; all bits set is no limit.
+ */
+struct spawn_template_rlimit {
+	__u32 resource;
+	__u32 reserved;
+	__aligned_u64 cur;
+	__aligned_u64 max;
+};
+
+#define SPAWN_TEMPLATE_RLIMIT_SIZE_VER0		24
+
+/**
+ * enum spawn_template_step - where a call failed
+ * @SPAWN_TEMPLATE_STEP_NONE: It did not fail.
+ * @SPAWN_TEMPLATE_STEP_REQUEST: Reading or checking the request, its
+ *                               arguments or its environment.
+ * @SPAWN_TEMPLATE_STEP_DEFAULT_ACTION: Checking or running the default action
+ *                                      of the template with the number in the
+ *                                      error_index of the arguments.
+ * @SPAWN_TEMPLATE_STEP_ACTION: Checking or running the action of the start with
+ *                              that number.
+ * @SPAWN_TEMPLATE_STEP_CLONE: Creating the process, in its cgroup, or its pidfd.
+ * @SPAWN_TEMPLATE_STEP_OPEN: Finding or opening the executable.
+ * @SPAWN_TEMPLATE_STEP_EXEC: Executing it.
+ */
+enum spawn_template_step {
+	SPAWN_TEMPLATE_STEP_NONE		= 0,
+	SPAWN_TEMPLATE_STEP_REQUEST		= 1,
+	SPAWN_TEMPLATE_STEP_DEFAULT_ACTION	= 2,
+	SPAWN_TEMPLATE_STEP_ACTION		= 3,
+	SPAWN_TEMPLATE_STEP_CLONE		= 4,
+	SPAWN_TEMPLATE_STEP_OPEN		= 5,
+	SPAWN_TEMPLATE_STEP_EXEC		= 6,
+};
+
+/**
+ * DOC: spawn_template_create flags
+ *
+ * SPAWN_TEMPLATE_DIRFD
+ *     &spawn_template_create_args.dirfd holds a descriptor.  Without this
+ *     flag a relative path starts at the current working directory, so that
+ *     a zeroed structure plus a path is a complete request.
+ */
+#define SPAWN_TEMPLATE_DIRFD		(1ULL << 0)
+
+/**
+ * struct spawn_template_create_args - what spawn_template_create() prepares
+ * @flags: SPAWN_TEMPLATE_DIRFD or 0.
+ * @path: Address of the path of the executable, a string.
+ * @dirfd: With SPAWN_TEMPLATE_DIRFD, the directory where a relative @path
+ *         starts or, with AT_EMPTY_PATH and an empty @path, the executable
+ *         itself.  Otherwise 0 or AT_FDCWD.
+ * @at_flags: AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW, as in execveat(2).
+ * @envp: Address of an environment vector, as for execve(2), that is copied
+ *        into the template for starts that do not bring their own; 0 is an
+ *        empty environment.
+ * @actions: Address of an array of &struct spawn_template_action, the default
+ *           actions: every child runs them before those of its own start.
+ *           Their operands are read now, their descriptors are looked up at
+ *           each start.
+ * @nr_actions: Number of default actions.  With 0, @actions and @action_size
+ *              are not read.
+ * @action_size: sizeof(struct spawn_template_action).
+ * @error_step: Written after a failure: one of &enum spawn_template_step.
+ *              Not read.
+ * @error_index: Written after a failure: the number of the default action that
+ *               is wrong, or -1 where @error_step is another one.  Not read.
+ */
+struct spawn_template_create_args {
+	__aligned_u64 flags;
+	__aligned_u64 path;
+	__s32 dirfd;
+	__u32 at_flags;
+	__aligned_u64 envp;
+	__aligned_u64 actions;
+	__u32 nr_actions;
+	__u32 action_size;
+	__u32 error_step;
+	__s32 error_index;
+};
+
+#define SPAWN_TEMPLATE_CREATE_ARGS_SIZE_VER0	56
+
 /**
  * DOC: spawn_template_spawn flags
  *
@@ -127,42 +270,36 @@ struct spawn_template_open {
  *     The child starts with a copy of the caller's whole descriptor table and
  *     keeps what is not close-on-exec.  Without this flag it starts with 0, 1
  *     and 2, and keeps these and what its actions wrote.
+ *
+ * SPAWN_TEMPLATE_NOWAIT
+ *     Return as soon as the child exists.  If an action or the exec fails
+ *     then, the child ends with exit status 127.
+ *
+ * SPAWN_TEMPLATE_CGROUP
+ *     &spawn_template_spawn_args.cgroup holds a descriptor: the child is born
+ *     in that cgroup, as with CLONE_INTO_CGROUP.
  */
 #define SPAWN_TEMPLATE_INHERIT_FDS	(1ULL << 0)
-
-/**
- * enum spawn_template_step - where a start failed
- * @SPAWN_TEMPLATE_STEP_NONE: It did not fail.
- * @SPAWN_TEMPLATE_STEP_REQUEST: Reading or checking the request, its
- *                               arguments or its environment.
- * @SPAWN_TEMPLATE_STEP_ACTION: Checking or running the action with the number
- *                              &spawn_template_spawn_args.error_index.
- * @SPAWN_TEMPLATE_STEP_CLONE: Creating the process or its pidfd.
- * @SPAWN_TEMPLATE_STEP_OPEN: Opening the executable.
- * @SPAWN_TEMPLATE_STEP_EXEC: Executing it.
- */
-enum spawn_template_step {
-	SPAWN_TEMPLATE_STEP_NONE	= 0,
-	SPAWN_TEMPLATE_STEP_REQUEST	= 1,
-	SPAWN_TEMPLATE_STEP_ACTION	= 2,
-	SPAWN_TEMPLATE_STEP_CLONE	= 3,
-	SPAWN_TEMPLATE_STEP_OPEN	= 4,
-	SPAWN_TEMPLATE_STEP_EXEC	= 5,
-};
+#define SPAWN_TEMPLATE_NOWAIT		(1ULL << 1)
+#define SPAWN_TEMPLATE_CGROUP		(1ULL << 2)
 
 /**
  * struct spawn_template_spawn_args - how spawn_template_spawn() starts a child
- * @flags: SPAWN_TEMPLATE_INHERIT_FDS or 0.
+ * @flags: SPAWN_TEMPLATE_INHERIT_FDS, SPAWN_TEMPLATE_NOWAIT and
+ *         SPAWN_TEMPLATE_CGROUP or 0.
  * @pidfd: Address of an int that receives a close-on-exec pidfd of the child,
  *         or 0.  After a failure the int is -1 or untouched.
  * @argv: Address of the argument vector, as for execve(2).
- * @envp: Address of the environment vector, as for execve(2); 0 is an empty
- *        environment.
+ * @envp: Address of the environment vector, as for execve(2); 0 is the
+ *        environment of the template.
  * @actions: Address of an array of &struct spawn_template_action, which the
- *           child runs in order.
+ *           child runs in order, after the default actions of the template.
  * @nr_actions: Number of actions.  With 0, @actions and @action_size are not
  *              read.
  * @action_size: sizeof(struct spawn_template_action).
+ * @cgroup: With SPAWN_TEMPLATE_CGROUP, a descriptor of a cgroup v2 directory;
+ *          otherwise 0.
+ * @reserved: 0.
  * @error_step: Written after a failure: one of &enum spawn_template_step.
  *              Not read.
  * @error_index: Written after a failure: the number of the failed action, or
@@ -176,10 +313,12 @@ struct spawn_template_spawn_args {
 	__aligned_u64 actions;
 	__u32 nr_actions;
 	__u32 action_size;
+	__s32 cgroup;
+	__u32 reserved;
 	__u32 error_step;
 	__s32 error_index;
 };
 
-#define SPAWN_TEMPLATE_SPAWN_ARGS_SIZE_VER0	56
+#define SPAWN_TEMPLATE_SPAWN_ARGS_SIZE_VER0	64
 
 #endif /* _UAPI_LINUX_SPAWN_TEMPLATE_H */
