@@ -77,13 +77,17 @@ class BenchTest(unittest.TestCase):
 
     def test_the_parent_is_as_described(self):
         self.tool("git", "#!/bin/sh\nls /proc/$PPID/fd | wc -l >$0.fds\nenv -0 | tr -cd '\\0' |"
-                         " wc -c >$0.env\ngrep VmRSS /proc/$PPID/status >$0.rss\n")
+                         " wc -c >$0.env\ngrep VmRSS /proc/$PPID/status >$0.rss\n"
+                         "wc -l </proc/$PPID/maps >$0.maps\nls /proc/$PPID/task | wc -l >$0.threads\n")
         self.bench("--method", "fork", "--program", "git", "--fds", "500", "--env", "50",
-                   "--rss-mib", "20", "--n", "1", path=f"{self.top}:/usr/bin:/bin")
+                   "--rss-mib", "20", "--mappings", "300", "--threads", "9", "--n", "1",
+                   path=f"{self.top}:/usr/bin:/bin")
         self.assertEqual(int((self.top / "git.fds").read_text()), 500)
         # The shell adds PWD and the like.
         self.assertIn(int((self.top / "git.env").read_text()), range(50, 55))
         self.assertGreater(int((self.top / "git.rss").read_text().split()[1]), 20 * 1024)
+        self.assertGreater(int((self.top / "git.maps").read_text()), 300)
+        self.assertEqual(int((self.top / "git.threads").read_text()), 9)
 
     def test_bad_input_is_named(self):
         for options, name in ((("--method", "magic"), "magic"), (("--program", "emacs"), "emacs"),

@@ -19,28 +19,42 @@ std::vector<Group> ordinary_groups() {
     std::vector<Group> groups;
     for (const Program& program : programs())
         groups.push_back({"start", program.name, ordinary_parent});
-    auto vary = [&](std::string question, std::uint64_t ParentShape::*property,
-                    std::initializer_list<std::uint64_t> values) {
-        for (std::uint64_t value : values) {
+    for (const ParentProperty& property : parent_properties())
+        for (std::uint64_t value : property.values) {
             ParentShape parent = ordinary_parent;
-            parent.*property = value;
-            groups.push_back({question, "nolibc", parent});
+            parent.*property.member = value;
+            groups.push_back({std::string(property.question), "nolibc", parent});
         }
-    };
-    vary("fds", &ParentShape::fds, {10, 100, 1'000, 10'000});
-    vary("rss", &ParentShape::rss_mib, {0, 10, 100});
-    vary("env", &ParentShape::env, {20, 200, 1'000});
     return groups;
 }
 
+/// Every combination of the chosen values.
+std::vector<ParentShape> chosen_parents(const Selection& selection) {
+    std::vector<ParentShape> parents{ordinary_parent};
+    for (std::size_t i = 0; i < selection.properties.size(); ++i) {
+        if (selection.properties[i].empty())
+            continue;
+        std::vector<ParentShape> varied;
+        for (ParentShape parent : parents)
+            for (std::uint64_t value : selection.properties[i]) {
+                parent.*parent_properties()[i].member = value;
+                varied.push_back(parent);
+            }
+        parents = std::move(varied);
+    }
+    return parents;
+}
+
+/// The first of the parent's properties that was chosen.
+std::string chosen_question(const Selection& selection) {
+    for (std::size_t i = 0; i < selection.properties.size(); ++i)
+        if (!selection.properties[i].empty())
+            return std::string(parent_properties()[i].question);
+    return "start";
+}
+
 std::vector<Group> chosen_groups(const Selection& selection) {
-    auto or_ordinary = [](const std::vector<std::uint64_t>& values, std::uint64_t ordinary) {
-        return values.empty() ? std::vector{ordinary} : values;
-    };
-    std::string question = !selection.fds.empty()       ? "fds"
-                           : !selection.rss_mib.empty() ? "rss"
-                           : !selection.env.empty()     ? "env"
-                                                        : "start";
+    std::string question = chosen_question(selection);
     std::vector<std::string> names = selection.programs;
     if (names.empty() && question != "start")
         names = {"nolibc"};
@@ -50,10 +64,8 @@ std::vector<Group> chosen_groups(const Selection& selection) {
 
     std::vector<Group> groups;
     for (const std::string& name : names)
-        for (std::uint64_t fds : or_ordinary(selection.fds, ordinary_parent.fds))
-            for (std::uint64_t rss_mib : or_ordinary(selection.rss_mib, ordinary_parent.rss_mib))
-                for (std::uint64_t env : or_ordinary(selection.env, ordinary_parent.env))
-                    groups.push_back({question, name, {fds, rss_mib, env}});
+        for (const ParentShape& parent : chosen_parents(selection))
+            groups.push_back({question, name, parent});
     return groups;
 }
 
@@ -126,8 +138,7 @@ private:
 }  // namespace
 
 std::vector<Outcome> run(const Selection& selection, std::ostream& progress) {
-    bool nothing_chosen = selection.programs.empty() && selection.fds.empty() &&
-                          selection.rss_mib.empty() && selection.env.empty();
+    bool nothing_chosen = selection.programs.empty() && chosen_question(selection) == "start";
     std::vector<Group> groups = nothing_chosen ? ordinary_groups() : chosen_groups(selection);
     std::vector<std::string> names = selection.methods;
     if (names.empty())
@@ -139,7 +150,8 @@ std::vector<Outcome> run(const Selection& selection, std::ostream& progress) {
         const ParentShape& parent = groups[i].parent;
         progress << "bench " << i + 1 << "/" << groups.size() << ": " << groups[i].program << ", "
                  << parent.fds << " descriptors, " << parent.rss_mib << " MiB, " << parent.env
-                 << " variables " << std::flush;
+                 << " variables, " << parent.mappings << " mappings, " << parent.threads
+                 << " threads " << std::flush;
         auto group = GroupRun(groups[i], names, selection.count).outcomes([&] {
             progress << '.' << std::flush;
         });

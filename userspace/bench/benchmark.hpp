@@ -9,9 +9,8 @@ namespace spawntpl::bench {
 struct Selection {
     std::vector<std::string> methods;
     std::vector<std::string> programs;
-    std::vector<std::uint64_t> fds;
-    std::vector<std::uint64_t> rss_mib;
-    std::vector<std::uint64_t> env;
+    /// For each of parent_properties(); empty: the ordinary value.
+    std::vector<std::vector<std::uint64_t>> properties{parent_properties().size()};
     std::uint64_t count;  ///< samples of each method
 };
 

@@ -3,6 +3,7 @@
 
 #include "baselines.hpp"
 #include "clock.hpp"
+#include "raw_template.hpp"
 
 #include <spawntpl/spawntpl.hpp>
 
@@ -19,12 +20,10 @@ namespace spawntpl::bench {
 
 namespace {
 
-using Start = pid_t (*)(const ExecArguments&);
-
 class BaselineRunner : public Runner {
 public:
-    BaselineRunner(Start start, const Invocation& invocation)
-        : start_(start), invocation_(invocation) {
+    BaselineRunner(StartFunction start, const Invocation& invocation)
+        : start_(std::move(start)), invocation_(invocation) {
         argv_.push_back(invocation_.path.data());
         for (std::string& arg : invocation_.args)
             argv_.push_back(arg.data());
@@ -54,7 +53,7 @@ private:
         return std::unexpected(std::string(what) + ": " + std::generic_category().message(errno));
     }
 
-    Start start_;
+    StartFunction start_;
     Invocation invocation_;
     std::vector<char*> argv_;
 };
@@ -91,9 +90,9 @@ private:
     Command command_;
 };
 
-template <Start start>
+template <pid_t (*start)(const ExecArguments&)>
 PreparedRunner baseline(const Invocation& invocation) {
-    return std::make_unique<BaselineRunner>(start, invocation);
+    return baseline_runner(invocation, start);
 }
 
 constexpr std::array table{
@@ -107,9 +106,15 @@ constexpr std::array table{
         [](const Invocation& invocation) { return prepare_template(invocation, "posix_spawn"); }},
     Method{"kernel", "a template, started by the kernel",
            [](const Invocation& invocation) { return prepare_template(invocation, "kernel"); }},
+    Method{"raw-kernel", "spawn_template_spawn without the library", prepare_raw_template},
+    Method{"raw-kernel-nowait", "the same, not waiting for the exec", prepare_raw_template_nowait},
 };
 
 }  // namespace
+
+PreparedRunner baseline_runner(const Invocation& invocation, StartFunction start) {
+    return std::make_unique<BaselineRunner>(std::move(start), invocation);
+}
 
 PreparedRunner prepare_template(const Invocation& invocation, std::string backend) {
     auto program = Template::open(invocation.path, {.backend = std::move(backend)});

@@ -8,13 +8,18 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace spawntpl::bench {
+
+struct ExecArguments;
 
 /// What to start. The child has the environment, the working directory and the descriptors 0, 1
 /// and 2 of the caller.
@@ -45,6 +50,12 @@ using PreparedRunner = Result<std::unique_ptr<Runner>>;
 
 /// Starts the program through the library; no @p backend: the one that the library chooses.
 PreparedRunner prepare_template(const Invocation& invocation, std::string backend);
+
+/// Starts one child; returns -1 with errno set otherwise.
+using StartFunction = std::function<pid_t(const ExecArguments&)>;
+
+/// Starts the program by a function, without the library.
+PreparedRunner baseline_runner(const Invocation& invocation, StartFunction start);
 
 struct Method {
     std::string_view name;

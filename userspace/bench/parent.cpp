@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <system_error>
+#include <utility>
 
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -25,6 +28,16 @@ constexpr std::size_t variable_size = 40;
 
 std::unexpected<std::string> failure(const std::string& what) {
     return std::unexpected(what + ": " + std::generic_category().message(errno));
+}
+
+std::size_t page_size() {
+    return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+void sleep_until_stopped(std::stop_token stop) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait(lock, stop, [] { return false; });
 }
 
 std::uint64_t open_descriptors() {
@@ -45,7 +58,44 @@ std::expected<void, std::string> raise_descriptor_limit(std::uint64_t count) {
     return {};
 }
 
+const std::vector<ParentProperty> properties{
+    {"fds", "--fds", &ParentShape::fds, {10, 100, 1'000, 10'000}, 1, 1'000'000,
+     "Open descriptors of the parent, all but 0 to 2 close-on-exec"},
+    {"rss", "--rss-mib", &ParentShape::rss_mib, {0, 10, 100}, 0, 1'000'000,
+     "Memory that the parent has touched, in small pages"},
+    {"env", "--env", &ParentShape::env, {20, 200, 1'000}, 0, 100'000, "Environment variables"},
+    {"mappings", "--mappings", &ParentShape::mappings, {0, 200}, 0, 60'000,
+     "Memory mappings of the parent beside its own"},
+    {"threads", "--threads", &ParentShape::threads, {1, 64}, 1, 10'000,
+     "Threads of the parent, all but one asleep"},
+};
+
 }  // namespace
+
+std::span<const ParentProperty> parent_properties() {
+    return properties;
+}
+
+Memory::Memory(std::size_t size) : size_(size) {
+    void* start =
+        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start != MAP_FAILED)
+        start_ = start;
+}
+
+Memory::Memory(Memory&& other) noexcept
+    : start_(std::exchange(other.start_, nullptr)), size_(other.size_) {}
+
+Memory& Memory::operator=(Memory&& other) noexcept {
+    std::swap(start_, other.start_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
+Memory::~Memory() {
+    if (start_)
+        munmap(start_, size_);
+}
 
 Parent::Parent()
     : null_(open("/dev/null", O_RDWR | O_CLOEXEC)),
@@ -55,8 +105,6 @@ Parent::Parent()
 
 Parent::~Parent() {
     environ = saved_environment_;
-    if (memory_)
-        munmap(memory_, memory_size_);
 }
 
 std::expected<std::unique_ptr<Parent>, std::string> Parent::make(const ParentShape& shape) {
@@ -64,8 +112,12 @@ std::expected<std::unique_ptr<Parent>, std::string> Parent::make(const ParentSha
     parent->set_environment(shape.env);
     if (auto touched = parent->touch_memory(shape.rss_mib); !touched)
         return std::unexpected(touched.error());
+    if (auto mapped = parent->add_mappings(shape.mappings); !mapped)
+        return std::unexpected(mapped.error());
     if (auto filled = parent->fill_descriptors(shape.fds); !filled)
         return std::unexpected(filled.error());
+    for (std::uint64_t i = 1; i < shape.threads; ++i)
+        parent->threads_.emplace_back(sleep_until_stopped);
     return parent;
 }
 
@@ -78,18 +130,27 @@ std::uint64_t Parent::mappings() {
 std::expected<void, std::string> Parent::touch_memory(std::uint64_t mib) {
     if (mib == 0)
         return {};
-    std::size_t size = mib << 20;
-    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    touched_ = Memory(mib << 20);
+    if (!touched_)
         return failure("cannot map " + std::to_string(mib) + " MiB");
-    memory_ = memory;
-    memory_size_ = size;
     // Huge pages would make the size depend on what the system finds free. A kernel without them
     // needs no telling.
-    madvise(memory_, memory_size_, MADV_NOHUGEPAGE);
-    auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    for (std::size_t offset = 0; offset < memory_size_; offset += page)
-        static_cast<volatile char*>(memory_)[offset] = 1;
+    madvise(touched_.start(), touched_.size(), MADV_NOHUGEPAGE);
+    for (std::size_t offset = 0; offset < touched_.size(); offset += page_size())
+        static_cast<volatile char*>(touched_.start())[offset] = 1;
+    return {};
+}
+
+std::expected<void, std::string> Parent::add_mappings(std::uint64_t count) {
+    if (count == 0)
+        return {};
+    mapped_ = Memory(count * page_size());
+    if (!mapped_)
+        return failure("cannot make " + std::to_string(count) + " mappings");
+    // Neighbours with different rights stay mappings of their own.
+    for (std::uint64_t i = 0; i < count; i += 2)
+        if (mprotect(mapped_.start() + i * page_size(), page_size(), PROT_READ) != 0)
+            return failure("cannot make " + std::to_string(count) + " mappings");
     return {};
 }
 

@@ -18,7 +18,8 @@ json parent_json(const Outcome& outcome) {
     return {{"fds", outcome.parent.fds},
             {"rss_mib", outcome.parent.rss_mib},
             {"env", outcome.parent.env},
-            {"threads", 1},
+            {"threads", outcome.parent.threads},
+            {"extra_mappings", outcome.parent.mappings},
             {"mappings", outcome.mappings}};
 }
 
@@ -67,7 +68,8 @@ double thousands(std::int64_t ticks) {
 void print_row(std::ostream& out, const Report& report, const Outcome& outcome) {
     out << std::left << std::setw(13) << outcome.program << std::right << std::setw(7)
         << outcome.parent.fds << std::setw(9) << outcome.parent.rss_mib << std::setw(6)
-        << outcome.parent.env << "  " << std::left << std::setw(16) << outcome.method << std::right
+        << outcome.parent.env << std::setw(6) << outcome.parent.mappings << std::setw(9)
+        << outcome.parent.threads << "  " << std::left << std::setw(18) << outcome.method << std::right
         << std::setw(11) << thousands(outcome.ended->p50) << std::setw(11)
         << thousands(outcome.ended->p99) << std::setw(11) << thousands(outcome.returned->p50);
     if (const Outcome* base = reference(report, outcome))
@@ -114,8 +116,8 @@ void print(std::ostream& out, const Report& report) {
     out << "Start, exit and wait of one child, in "
         << (report.unit == Unit::ns ? "microseconds" : "thousand guest instructions")
         << "; ratio of the medians to " << reference_method << ".\n\n"
-        << "program          fds  RSS MiB   env  method               median        p99"
-           "    returns   ratio\n"
+        << "program          fds  RSS MiB   env  maps  threads  method                 median"
+           "        p99    returns   ratio\n"
         << std::fixed << std::setprecision(1);
     const Outcome* last = nullptr;
     for (const Outcome& outcome : report.outcomes) {

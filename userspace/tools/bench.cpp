@@ -79,7 +79,7 @@ void add_bench(CLI::App& app, int& exit_status) {
     CLI::App* command = app.add_subcommand(
         "bench",
         "Measure ways of starting programs side by side: start, exit and wait of one child at a "
-        "time. --method, --program, --fds, --rss-mib and --env may be given several times.");
+        "time. Methods, programs and what makes up the parent may be given several times.");
     auto options = std::make_shared<BenchOptions>();
     bench::Selection& selection = options->selection;
     // One value each time, so that a forgotten one is noticed.
@@ -90,11 +90,11 @@ void add_bench(CLI::App& app, int& exit_status) {
     };
     each("--method", selection.methods, "How to start it")->check(one_of(bench::methods()));
     each("--program", selection.programs, "What to start")->check(one_of(bench::programs()));
-    each("--fds", selection.fds, "Open descriptors of the parent, all but 0 to 2 close-on-exec")
-        ->check(CLI::Range(1, 1'000'000));
-    each("--rss-mib", selection.rss_mib, "Memory that the parent has touched, in small pages")
-        ->check(CLI::Range(0, 1'000'000));
-    each("--env", selection.env, "Environment variables")->check(CLI::Range(0, 100'000));
+    for (std::size_t i = 0; i < selection.properties.size(); ++i) {
+        const bench::ParentProperty& property = bench::parent_properties()[i];
+        each(std::string(property.option), selection.properties[i], std::string(property.help))
+            ->check(CLI::Range(property.min, property.max));
+    }
     command->add_option("--n", selection.count, "Samples of each combination")
         ->check(CLI::Range(1, 1'000'000));
     command->add_flag("--quick", options->quick, "Few samples, for a first look");
