@@ -14,7 +14,7 @@ kernel-tree: | packages ## unpack the source and apply the series as commits, in
 kernel-export: ## write the commits of build/kernel/tree back to kernel-patch/series
 	@kernel-patch/scripts/kernel export
 
-kernel-check: | packages ## checkpatch, sparse and kernel-doc on the series
+kernel-check: | packages ## checkpatch, sparse, kernel-doc and man page checks
 	@kernel-patch/scripts/kernel check
 
 kernel-base: | packages

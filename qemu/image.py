@@ -17,7 +17,7 @@ IMAGE = BUILD / "vm" / "root.img"
 IMAGE_SIZE = "2G"  # sparse: tests write large files
 
 # What the build made and the guest sees under /spawntpl.
-PROJECT_DIRECTORIES = ("bin", "lib", "kselftest")
+PROJECT_DIRECTORIES = ("bin", "lib", "kselftest", "kselftest-tree")
 
 DIRECTORIES = ("proc", "sys", "dev", "run", "root", "tmp", "etc", "mnt", "var/tmp", "spawntpl",
                "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "usr/lib32", "usr/libx32")

@@ -149,17 +149,17 @@ def build_kernel(tree, config, options, into):
     shutil.copy(objects / ".config", into / "config")
 
 
-def configure(tree, objects, options, strict=True):
+def configure(tree, objects, options, strict=True, words=()):
     """Strict: every option of the fragments must exist and be set as wanted."""
     objects.mkdir(parents=True, exist_ok=True)
     wanted = objects / "wanted.config"
     text = "".join(f"{line}\n" for line in options.values())
     config = objects / ".config"
     if config.exists() and wanted.exists() and wanted.read_text() == text:
-        run_make(tree, objects, "olddefconfig")
+        run_make(tree, objects, *words, "olddefconfig")
     else:
         wanted.write_text(text)
-        run_make(tree, objects, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
+        run_make(tree, objects, *words, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig")
     if not strict:
         return
     have = set(config.read_text().splitlines())
@@ -172,6 +172,7 @@ def configure(tree, objects, options, strict=True):
 
 
 def make_command(tree, objects, *words):
+    """A later word wins: CC=... in words is another compiler."""
     return ["make", "-C", str(tree.path), f"O={objects}", f"-j{JOBS}", "CC=ccache gcc",
             "HOSTCC=ccache gcc", *REPRODUCIBLE, *words]
 
@@ -186,7 +187,7 @@ def run_make(tree, objects, *words):
     output(*make_command(tree, objects, *words), **ccache_variables())
 
 
-def compile_kernel(tree, objects, config):
+def compile_kernel(tree, objects, config, words=()):
     """Builds vmlinux. Shows a counter and whatever make says beyond its list of files."""
     log = KERNEL_BUILD / f"{config}.log"
     say(f"building {config} with {JOBS} jobs (log: {log})")
@@ -194,7 +195,7 @@ def compile_kernel(tree, objects, config):
     count = 0
     shown = started
     with open(log, "w") as file:
-        make = subprocess.Popen(make_command(tree, objects, "vmlinux"),
+        make = subprocess.Popen(make_command(tree, objects, *words, "vmlinux"),
                                 env=environment(**ccache_variables()), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                 errors="replace")
@@ -216,13 +217,13 @@ def compile_kernel(tree, objects, config):
     say(f"{config}: built in {time.monotonic() - started:.0f} s")
 
 
-def build_selftests(tree, target):
-    """The selftests of this source, installed as the kernel's own runner expects them."""
+def build_selftests(tree, target, collections=SELFTESTS):
+    """Selftests of this source, installed as the kernel's own runner expects them."""
     objects = KERNEL_BUILD / "kselftest"
-    say(f"building the selftests of {SELFTESTS}")
+    say(f"building the selftests of {collections}")
     run_make(tree, objects, "headers")
     output("make", "-C", tree.path / "tools/testing/selftests", f"O={objects}",
-           f"TARGETS={SELFTESTS}", "FORCE_TARGETS=1", f"INSTALL_PATH={target}",
+           f"TARGETS={collections}", "FORCE_TARGETS=1", f"INSTALL_PATH={target}",
            f"KHDR_INCLUDES=-isystem {objects}/usr/include", "install")
 
 

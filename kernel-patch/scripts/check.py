@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Style and static checks of the series: checkpatch, sparse, kernel-doc."""
+"""Style and static checks of the series: checkpatch, sparse, kernel-doc; and of the man pages."""
 
 import os
 import subprocess
 
 import build
-from project import KERNEL_BUILD, Failure, environment, say
+from project import KERNEL_BUILD, KERNEL_PATCH, Failure, environment, say
 from series import read_series
 
 # A human sender adds the sign-off; nothing else is excused.
@@ -44,13 +44,30 @@ def sparse(tree):
     for name in new_files(tree, "*.c"):
         target = name.removesuffix(".c") + ".o"
         build.run_make(tree, objects, target)
-        yield name, findings(build.make_command(tree, objects, "-s", "C=2", target), None,
-                             **build.ccache_variables())
+        command = build.make_command(tree, objects, "-s", "C=2", "W=1", target)
+        yield name, findings(command, None, **build.ccache_variables())
 
 
 def kernel_doc(tree):
     for name in new_files(tree, "*.c", "*.h"):
         yield name, findings(["scripts/kernel-doc", "-none", "-Wall", name], tree.path)
+
+
+def man_pages():
+    for page in sorted((KERNEL_PATCH / "man").glob("*.2")):
+        yield page.name, findings(["groff", "-man", "-Tutf8", "-ww", "-z", str(page)], None)
+
+
+# Code of the series, in files of others, that a maintainer has to read: added and deleted lines.
+CHANGED_LINES = 250
+
+
+def changed_lines(tree):
+    """The whole of what the series changes in code that exists."""
+    changes = tree.git("diff", "--numstat", "--no-renames", "--diff-filter=M", "base..HEAD", "--",
+                       "*.c", "*.h", "*.tbl", ":!tools", ":!samples").splitlines()
+    lines = sum(int(count) for change in changes for count in change.split("\t")[:2])
+    yield f"{lines} lines", "" if lines < CHANGED_LINES else f"not less than {CHANGED_LINES}"
 
 
 def check(tree, series):
@@ -62,11 +79,12 @@ def check(tree, series):
         raise Failure(f"{series} has no patches")
     bad = 0
     for checker, results in (("checkpatch", checkpatch(tree, patches)),
-                             ("sparse", sparse(tree)), ("kernel-doc", kernel_doc(tree))):
+                             ("sparse", sparse(tree)), ("kernel-doc", kernel_doc(tree)),
+                             ("existing code", changed_lines(tree)), ("man page", man_pages())):
         for name, text in results:
             say(f"{checker} {name}: {'findings' if text else 'clean'}")
             if text:
                 print(text, flush=True)
                 bad += 1
     if bad:
-        raise Failure(f"{bad} files with findings")
+        raise Failure(f"{bad} findings")
