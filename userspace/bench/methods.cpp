@@ -104,6 +104,8 @@ constexpr std::array table{
     Method{
         "lib-posix_spawn", "a template, started by posix_spawn",
         [](const Invocation& invocation) { return prepare_template(invocation, "posix_spawn"); }},
+    Method{"clone3", "a template, started by clone3",
+           [](const Invocation& invocation) { return prepare_template(invocation, "clone3"); }},
     Method{"kernel", "a template, started by the kernel",
            [](const Invocation& invocation) { return prepare_template(invocation, "kernel"); }},
     Method{"raw-kernel", "spawn_template_spawn without the library", prepare_raw_template},

@@ -42,7 +42,11 @@ public:
 };
 
 const Backend& kernel_backend();
+const Backend& clone3_backend();
 const Backend& posix_spawn_backend();
+
+/// What a probe says of a system call that failed with this errno.
+std::string unavailable(const char* call, int error);
 
 /// The backend called @p name or, without a name, the first that works here.
 Result<const Backend*> choose_backend(std::string_view name);

@@ -192,22 +192,6 @@ private:
     mutable std::shared_ptr<const UniqueFd> template_;
 };
 
-std::string unavailable(const char* call, int error) {
-    std::string name = call;
-    switch (error) {
-    case ENOSYS:
-        return "this kernel does not have the system call " + name;
-    case EPERM:
-        return "a security filter forbids the system call " + name;
-    case EINVAL:
-    case E2BIG:
-        return "this kernel has another version of the system call " + name;
-    default:
-        return "unexpected answer to the system call " + name + ": " +
-               std::generic_category().message(error);
-    }
-}
-
 class KernelBackend : public Backend {
 public:
     std::string_view name() const override { return "kernel"; }

@@ -171,7 +171,7 @@ public:
 
         Attributes attributes(launch.command());
         pid_t pid;
-        int error = posix_spawn(&pid, path().c_str(), actions.get(), attributes.get(),
+        int error = posix_spawn(&pid, program_.exec_path().c_str(), actions.get(), attributes.get(),
                                 launch.argv(), launch.envp());
         if (error)
             return std::unexpected(infer_error(error, launch));
@@ -198,14 +198,6 @@ private:
         while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
         }
         return std::unexpected(launch.program_error(error, Step::clone));
-    }
-
-    /// A descriptor's file is found through the calling thread, which waits for the exec: the
-    /// child's own table no longer has the descriptor then.
-    std::string path() const {
-        if (!program_.path.empty())
-            return program_.path;
-        return "/proc/" + std::to_string(gettid()) + "/fd/" + std::to_string(program_.fd.get());
     }
 
     const Program& program_;

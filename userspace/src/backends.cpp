@@ -14,7 +14,8 @@ namespace {
 
 /// In order of preference.
 std::span<const Backend* const> all_backends() {
-    static const Backend* const list[] = {&kernel_backend(), &posix_spawn_backend()};
+    static const Backend* const list[] = {&kernel_backend(), &clone3_backend(),
+                                         &posix_spawn_backend()};
     return list;
 }
 
@@ -33,6 +34,22 @@ std::string valid_names() {
 }
 
 }  // namespace
+
+std::string unavailable(const char* call, int error) {
+    std::string name = call;
+    switch (error) {
+    case ENOSYS:
+        return "this kernel does not have the system call " + name;
+    case EPERM:
+        return "a security filter forbids the system call " + name;
+    case EINVAL:
+    case E2BIG:
+        return "this kernel has another version of the system call " + name;
+    default:
+        return "unexpected answer to the system call " + name + ": " +
+               std::generic_category().message(error);
+    }
+}
 
 Result<const Backend*> choose_backend(std::string_view name) {
     auto chosen = std::ranges::find_if(backends(), [&](const BackendInfo& info) {

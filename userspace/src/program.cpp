@@ -76,6 +76,12 @@ bool is_script(int fd) {
 
 }  // namespace
 
+std::string Program::exec_path() const {
+    if (!path.empty())
+        return path;
+    return "/proc/" + std::to_string(gettid()) + "/fd/" + std::to_string(fd.get());
+}
+
 Result<Program> find_program(std::string_view name, std::optional<std::string_view> search_path) {
     if (name.find('\0') != std::string_view::npos)
         return std::unexpected(resolve_error(EINVAL, name.data(), "the name contains a NUL"));

@@ -19,6 +19,10 @@ struct Program {
 
     /// What an Error is about.
     const std::string& label() const { return path.empty() ? name : path; }
+
+    /// A path for a child of the calling thread, which waits for the exec. A descriptor's file is
+    /// found through that thread: the child's own table may not have the descriptor then.
+    std::string exec_path() const;
 };
 
 /// Finds @p name as Template::open() documents. @p search_path is the value of PATH, if it is set.

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+//
+// A child of our own making, for kernels without spawn templates: it borrows the caller's memory,
+// as a vfork child does, and the caller's descriptor table, of which it then takes what it needs.
+#include "backend.hpp"
+#include "diagnose.hpp"
+
+#include <algorithm>
+#include <climits>
+
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace spawntpl::detail {
+
+namespace {
+
+constexpr int first_after_stdio = STDERR_FILENO + 1;
+
+/// The kernel's view of a signal set and of an action.
+using SignalBits = std::uint64_t;
+struct KernelSigaction {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)();
+    SignalBits mask;
+};
+
+/// What the child does with descriptors, in this order.
+struct FdRange {
+    unsigned first;
+    unsigned last;
+};
+
+/// Where a child failed.
+enum class ChildStep { none, take_descriptors, enter_directory, move, execute };
+
+/// Everything that the child needs, made before there is one: it may neither allocate nor lock.
+struct ChildPlan {
+    const Launch* launch;
+    std::string path;           ///< of the program
+    int keep_below = INT_MAX;   ///< descriptors from here on are none of the child's
+    std::vector<FdMove> moves{};
+    std::vector<FdRange> closes{};
+    SignalBits mask = 0;
+    SignalBits defaults = 0;
+
+    // Written by the child.
+    volatile int error = 0;
+    volatile ChildStep step = ChildStep::none;
+    volatile int index = -1;
+};
+
+[[noreturn]] void fail(ChildPlan& plan, ChildStep step, int index = -1) {
+    plan.error = errno;
+    plan.step = step;
+    plan.index = index;
+    for (;;)
+        syscall(SYS_exit_group, 127);
+}
+
+bool move_descriptor(const FdMove& move) {
+    if (move.source == move.target)
+        return syscall(SYS_fcntl, move.target, F_SETFD, 0) == 0;
+    return syscall(SYS_dup3, move.source, move.target, 0) >= 0;
+}
+
+void reset_signals(SignalBits signals) {
+    KernelSigaction action{.handler = SIG_DFL, .flags = 0, .restorer = nullptr, .mask = 0};
+    for (int signal = 1; signals != 0; ++signal, signals >>= 1)
+        if (signals & 1)
+            syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof(action.mask));
+}
+
+/// The child, from its first to its last instruction outside of its program. Only system calls
+/// that are no cancellation points, on the caller's stack, below what the caller uses.
+[[noreturn, gnu::noinline]] void run_child(ChildPlan* plan_pointer) {
+    ChildPlan& plan = *plan_pointer;
+    const Launch& launch = *plan.launch;
+
+    if (plan.keep_below != INT_MAX &&
+        syscall(SYS_close_range, plan.keep_below, ~0U, CLOSE_RANGE_UNSHARE) != 0)
+        fail(plan, ChildStep::take_descriptors);
+    // First, while the directory's descriptor is still what it is in the caller.
+    if (launch.directory() >= 0 && syscall(SYS_fchdir, launch.directory()) != 0)
+        fail(plan, ChildStep::enter_directory);
+    for (const FdMove& move : plan.moves)
+        if (!move_descriptor(move))
+            fail(plan, ChildStep::move, move.index);
+    for (const FdRange& range : plan.closes)
+        if (syscall(SYS_close_range, range.first, range.last, 0) != 0)
+            fail(plan, ChildStep::take_descriptors);
+
+    reset_signals(plan.defaults);
+    // From here on a signal can end or stop the child, as it could the program.
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &plan.mask, nullptr, sizeof(plan.mask));
+    syscall(SYS_execve, plan.path.c_str(), launch.argv(), launch.envp());
+    fail(plan, ChildStep::execute);
+}
+
+/// clone3(), whose child calls @p run and never returns; the pid, or a negative errno.
+long clone_child(clone_args& args, [[maybe_unused]] void (*run)(ChildPlan*),
+                 [[maybe_unused]] ChildPlan* plan) {
+#ifdef __x86_64__
+    // libc has no function for a child that must not return into its caller's frame. It leaves the
+    // red zone alone, which may hold what the caller still needs.
+    long result = SYS_clone3;
+    asm volatile(
+        "syscall\n"
+        "test %%rax, %%rax\n"
+        "jnz 1f\n"
+        "xor %%ebp, %%ebp\n"
+        "sub $128, %%rsp\n"
+        "and $-16, %%rsp\n"
+        "mov %[plan], %%rdi\n"
+        "call *%[run]\n"
+        "ud2\n"
+        "1:"
+        : "+a"(result)
+        : "D"(&args), "S"(sizeof(args)), [plan] "r"(plan), [run] "r"(run)
+        : "rcx", "r11", "memory", "cc");
+    return result;
+#else
+    static_cast<void>(args);
+    return -ENOSYS;
+#endif
+}
+
+/// Nothing may interrupt the caller while the child uses its memory, and nothing may stop the child
+/// while the caller waits for it.
+class BlockedSignals {
+public:
+    BlockedSignals() {
+        SignalBits all = ~SignalBits{0};
+        syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved_, sizeof(saved_));
+    }
+
+    BlockedSignals(const BlockedSignals&) = delete;
+
+    ~BlockedSignals() {
+        syscall(SYS_rt_sigprocmask, SIG_SETMASK, &saved_, nullptr, sizeof(saved_));
+    }
+
+    SignalBits saved() const { return saved_; }
+
+private:
+    SignalBits saved_ = 0;
+};
+
+/// Sees to it that nobody hears of a child that failed: it has sent no signal, and wait() does not
+/// find it, as its exit signal is not SIGCHLD before its exec makes it so.
+void reap(const UniqueFd& pidfd) {
+    siginfo_t info;
+    while (waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | __WALL) < 0 &&
+           errno == EINTR) {
+    }
+}
+
+/// Starts the child and waits until it has executed its program or failed.
+std::expected<Started, int> start_child(ChildPlan& plan) {
+    BlockedSignals blocked;
+    if (!plan.launch->command().signal_mask())
+        plan.mask = blocked.saved();
+
+    int pidfd_number = -1;
+    clone_args args{};
+    args.flags = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND | CLONE_PIDFD;
+    if (plan.keep_below != INT_MAX)
+        args.flags |= CLONE_FILES;
+    args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd_number);
+
+    long pid = clone_child(args, run_child, &plan);
+    if (pid < 0)
+        return std::unexpected(static_cast<int>(-pid));
+    UniqueFd pidfd(pidfd_number);
+    if (plan.error != 0)
+        reap(pidfd);
+    return Started{static_cast<pid_t>(pid), above_stdio(pidfd.release())};
+}
+
+/// Makes the plan of a child, and keeps open what it needs.
+class Planner {
+public:
+    Planner(const Launch& launch, std::string path) : launch_(launch) {
+        plan_.launch = &launch;
+        plan_.path = std::move(path);
+    }
+
+    Result<void> make() {
+        plan_.moves = launch_.moves();
+        if (auto ordered = order_moves(launch_, plan_.moves, held_); !ordered)
+            return ordered;
+        if (!launch_.command().inherits_fds())
+            close_all_but_targets();
+        for (int index : launch_.close_indices())
+            close(launch_.command().redirections()[static_cast<std::size_t>(index)].target);
+        if (launch_.command().signal_mask())
+            plan_.mask = launch_.command().signal_mask()->bits();
+        plan_.defaults = launch_.command().signal_defaults().bits();
+        return {};
+    }
+
+    ChildPlan& plan() { return plan_; }
+
+private:
+    void close(int fd) {
+        plan_.closes.push_back({static_cast<unsigned>(fd), static_cast<unsigned>(fd)});
+    }
+
+    /// The child takes the descriptors up to the last that it reads, moves them, and closes what
+    /// lies between those that it is to keep.
+    void close_all_but_targets() {
+        int end = std::max(first_after_stdio, launch_.directory() + 1);
+        std::vector<int> kept;
+        for (const FdMove& move : plan_.moves) {
+            end = std::max(end, move.source + 1);
+            if (move.target >= first_after_stdio)
+                kept.push_back(move.target);
+        }
+        plan_.keep_below = end;
+
+        std::ranges::sort(kept);
+        int from = first_after_stdio;
+        for (int fd : kept) {
+            if (from < std::min(fd, end))
+                plan_.closes.push_back({static_cast<unsigned>(from),
+                                        static_cast<unsigned>(std::min(fd, end) - 1)});
+            from = fd + 1;
+        }
+        if (from < end)
+            plan_.closes.push_back({static_cast<unsigned>(from), static_cast<unsigned>(end - 1)});
+    }
+
+    const Launch& launch_;
+    ChildPlan plan_{};
+    std::vector<UniqueFd> held_;
+};
+
+Error start_error(const ChildPlan& plan) {
+    const Launch& launch = *plan.launch;
+    switch (plan.step) {
+    case ChildStep::enter_directory:
+        return launch.directory_error(plan.error);
+    case ChildStep::move:
+        return launch.redirect_error(plan.error, plan.index);
+    case ChildStep::execute:
+        return infer_error(plan.error, launch);
+    default:
+        return launch.program_error(plan.error, Step::clone);
+    }
+}
+
+class Clone3Starter : public Starter {
+public:
+    explicit Clone3Starter(const Program& program) : program_(program) {}
+
+    Result<Started> start(const Launch& launch) const override {
+        Planner planner(launch, program_.exec_path());
+        if (auto made = planner.make(); !made)
+            return std::unexpected(std::move(made.error()));
+
+        ChildPlan& plan = planner.plan();
+        auto started = start_child(plan);
+        if (!started)
+            return std::unexpected(launch.program_error(started.error(), Step::clone));
+        if (plan.error != 0)
+            return std::unexpected(start_error(plan));
+        return std::move(*started);
+    }
+
+private:
+    const Program& program_;
+};
+
+class Clone3Backend : public Backend {
+public:
+    std::string_view name() const override { return "clone3"; }
+
+    std::string_view description() const override {
+        return "a vfork-like child that copies no descriptor table (Linux 5.9)";
+    }
+
+    std::string probe() const override {
+#ifndef __x86_64__
+        return "not implemented for this processor";
+#endif
+        // A request that must fail, in the way that only this system call does.
+        if (syscall(SYS_clone3, nullptr, 0) != -1 || errno != EINVAL)
+            return unavailable("clone3", errno);
+        // An empty range: nothing is closed.
+        if (syscall(SYS_close_range, 1, 0, 0) != -1 || errno != EINVAL)
+            return unavailable("close_range", errno);
+        return {};
+    }
+
+    Result<std::unique_ptr<Starter>> prepare(const Program& program) const override {
+        return std::make_unique<Clone3Starter>(program);
+    }
+};
+
+}  // namespace
+
+const Backend& clone3_backend() {
+    static const Clone3Backend backend;
+    return backend;
+}
+
+}  // namespace spawntpl::detail
