@@ -23,4 +23,4 @@ format: ## format the C++ sources
 
 clean: ## remove what was built, but neither the kernel source tree nor the cache
 	rm -rf build/bin build/lib build/userspace build/vm build/boot build/check build/check-long \
-	  build/kselftest build/kernel/base build/kernel/debug build/kernel/kselftest
+	  build/kselftest build/kselftest-tree build/kernel/base build/kernel/debug build/kernel/kselftest

@@ -33,7 +33,7 @@ def checkpatch(tree, patches):
 
 def new_files(tree, *patterns):
     names = tree.git("diff", "--name-only", "--no-renames", "--diff-filter=A", "base..HEAD", "--",
-                     *patterns, ":!tools")
+                     *patterns, ":!tools", ":!samples")
     return names.split()
 
 

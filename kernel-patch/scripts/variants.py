@@ -68,5 +68,5 @@ def build_variant(name, tree, work):
     build_it, compilers = VARIANTS[name]
     missing = [package for compiler, package in compilers.items() if not shutil.which(compiler)]
     if missing:
-        raise Failure(f"the build '{name}' needs the package {' and '.join(missing)}")
+        raise Failure(f"the build '{name}' needs: apt-get install {' '.join(missing)}")
     build_it(tree, work)

@@ -59,14 +59,34 @@ std::expected<void, std::string> raise_descriptor_limit(std::uint64_t count) {
 }
 
 const std::vector<ParentProperty> properties{
-    {"fds", "--fds", &ParentShape::fds, {10, 100, 1'000, 10'000}, 1, 1'000'000,
+    {"fds",
+     "--fds",
+     &ParentShape::fds,
+     {10, 100, 1'000, 10'000},
+     1,
+     1'000'000,
      "Open descriptors of the parent, all but 0 to 2 close-on-exec"},
-    {"rss", "--rss-mib", &ParentShape::rss_mib, {0, 10, 100}, 0, 1'000'000,
+    {"rss",
+     "--rss-mib",
+     &ParentShape::rss_mib,
+     {0, 10, 100},
+     0,
+     1'000'000,
      "Memory that the parent has touched, in small pages"},
     {"env", "--env", &ParentShape::env, {20, 200, 1'000}, 0, 100'000, "Environment variables"},
-    {"mappings", "--mappings", &ParentShape::mappings, {0, 200}, 0, 60'000,
+    {"mappings",
+     "--mappings",
+     &ParentShape::mappings,
+     {0, 200},
+     0,
+     60'000,
      "Memory mappings of the parent beside its own"},
-    {"threads", "--threads", &ParentShape::threads, {1, 64}, 1, 10'000,
+    {"threads",
+     "--threads",
+     &ParentShape::threads,
+     {1, 64},
+     1,
+     10'000,
      "Threads of the parent, all but one asleep"},
 };
 
@@ -77,8 +97,7 @@ std::span<const ParentProperty> parent_properties() {
 }
 
 Memory::Memory(std::size_t size) : size_(size) {
-    void* start =
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* start = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start != MAP_FAILED)
         start_ = start;
 }
@@ -116,8 +135,8 @@ std::expected<std::unique_ptr<Parent>, std::string> Parent::make(const ParentSha
         return std::unexpected(mapped.error());
     if (auto filled = parent->fill_descriptors(shape.fds); !filled)
         return std::unexpected(filled.error());
-    for (std::uint64_t i = 1; i < shape.threads; ++i)
-        parent->threads_.emplace_back(sleep_until_stopped);
+    if (auto added = parent->add_threads(shape.threads - 1); !added)
+        return std::unexpected(added.error());
     return parent;
 }
 
@@ -152,6 +171,14 @@ std::expected<void, std::string> Parent::add_mappings(std::uint64_t count) {
         if (mprotect(mapped_.start() + i * page_size(), page_size(), PROT_READ) != 0)
             return failure("cannot make " + std::to_string(count) + " mappings");
     return {};
+}
+
+std::expected<void, std::string> Parent::add_threads(std::uint64_t count) try {
+    for (std::uint64_t i = 0; i < count; ++i)
+        threads_.emplace_back(sleep_until_stopped);
+    return {};
+} catch (const std::system_error& error) {
+    return std::unexpected("cannot start " + std::to_string(count) + " threads: " + error.what());
 }
 
 std::expected<void, std::string> Parent::fill_descriptors(std::uint64_t count) {

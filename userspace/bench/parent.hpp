@@ -76,6 +76,7 @@ private:
 
     std::expected<void, std::string> touch_memory(std::uint64_t mib);
     std::expected<void, std::string> add_mappings(std::uint64_t count);
+    std::expected<void, std::string> add_threads(std::uint64_t count);
     std::expected<void, std::string> fill_descriptors(std::uint64_t count);
     void set_environment(std::uint64_t count);
 

@@ -5,6 +5,8 @@
 #include "kernel_calls.hpp"
 #include "unique_fd.hpp"
 
+#include <spawntpl/spawntpl.hpp>
+
 #include <cerrno>
 #include <system_error>
 
@@ -15,14 +17,16 @@ namespace {
 using detail::address;
 
 PreparedRunner prepare(const Invocation& invocation, std::uint64_t flags) {
+    // Whether the numbers are those of the calls that are meant is the library's to know.
+    if (auto program = Template::open(invocation.path, {.backend = "kernel"}); !program)
+        return std::unexpected(std::move(program.error()));
     spawn_template_create_args args{};
     args.path = address(invocation.path.c_str());
     auto fd = std::make_shared<const detail::UniqueFd>(detail::spawn_template_create(args));
     if (!*fd)
-        return std::unexpected(
-            Error{.code = {errno, std::generic_category()},
-                  .step = errno == ENOSYS ? Step::choose_backend : Step::resolve_program,
-                  .path = invocation.path});
+        return std::unexpected(Error{.code = {errno, std::generic_category()},
+                                     .step = Step::resolve_program,
+                                     .path = invocation.path});
     return baseline_runner(invocation, [fd, flags](const ExecArguments& arguments) {
         spawn_template_spawn_args spawn{};
         spawn.flags = flags;

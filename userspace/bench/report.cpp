@@ -69,8 +69,8 @@ void print_row(std::ostream& out, const Report& report, const Outcome& outcome) 
     out << std::left << std::setw(13) << outcome.program << std::right << std::setw(7)
         << outcome.parent.fds << std::setw(9) << outcome.parent.rss_mib << std::setw(6)
         << outcome.parent.env << std::setw(6) << outcome.parent.mappings << std::setw(9)
-        << outcome.parent.threads << "  " << std::left << std::setw(18) << outcome.method << std::right
-        << std::setw(11) << thousands(outcome.ended->p50) << std::setw(11)
+        << outcome.parent.threads << "  " << std::left << std::setw(18) << outcome.method
+        << std::right << std::setw(11) << thousands(outcome.ended->p50) << std::setw(11)
         << thousands(outcome.ended->p99) << std::setw(11) << thousands(outcome.returned->p50);
     if (const Outcome* base = reference(report, outcome))
         out << std::setw(8) << std::setprecision(2)

@@ -42,8 +42,8 @@ enum class ChildStep { none, take_descriptors, enter_directory, move, execute };
 /// Everything that the child needs, made before there is one: it may neither allocate nor lock.
 struct ChildPlan {
     const Launch* launch;
-    std::string path;           ///< of the program
-    int keep_below = INT_MAX;   ///< descriptors from here on are none of the child's
+    std::string path;          ///< of the program
+    int keep_below = INT_MAX;  ///< descriptors from here on are none of the child's
     std::vector<FdMove> moves{};
     std::vector<FdRange> closes{};
     SignalBits mask = 0;
@@ -227,8 +227,8 @@ private:
         int from = first_after_stdio;
         for (int fd : kept) {
             if (from < std::min(fd, end))
-                plan_.closes.push_back({static_cast<unsigned>(from),
-                                        static_cast<unsigned>(std::min(fd, end) - 1)});
+                plan_.closes.push_back(
+                    {static_cast<unsigned>(from), static_cast<unsigned>(std::min(fd, end) - 1)});
             from = fd + 1;
         }
         if (from < end)

@@ -15,7 +15,7 @@ namespace {
 /// In order of preference.
 std::span<const Backend* const> all_backends() {
     static const Backend* const list[] = {&kernel_backend(), &clone3_backend(),
-                                         &posix_spawn_backend()};
+                                          &posix_spawn_backend()};
     return list;
 }
 
