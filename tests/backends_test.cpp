@@ -5,6 +5,10 @@
 
 #include <sstream>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace spawntpl::tests {
@@ -128,6 +132,55 @@ TEST_F(Probe, looks_at_both_system_calls_of_the_kernel) {
                                     "spawn_template_spawn"));
     else
         EXPECT_THAT(text, HasSubstr("spawn_template_create"));
+}
+
+// Only the exit status tells what a child with the filter has found.
+void kill_at_exec() {
+    sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    sock_fprog program{.len = std::size(code), .filter = code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, 2, &program))
+        _exit(100);
+}
+
+class Clone3 : public CleanTest {};
+
+// As one that a signal to its process group hits.
+TEST_F(Clone3, a_child_killed_before_its_program_is_an_error_and_leaves_nothing) {
+    if (!std::ranges::count(available_backends(), "clone3"))
+        GTEST_SKIP() << "no clone3 here";
+    auto program = Template::open(payload("exit0"), {.backend = "clone3"});
+    ASSERT_TRUE(program) << program.error().message();
+    pid_t pid = fork();
+    if (pid == 0) {
+        kill_at_exec();
+        auto child = program->spawn(Command());
+        if (child || child.error().code.value() != EINTR || child.error().step != Step::execute)
+            _exit(1);
+        _exit(waitpid(-1, nullptr, __WALL) == -1 && errno == ECHILD ? 0 : 2);
+    }
+    int status;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+// Its number is that of the program's descriptor, which the child needs until the exec.
+TEST_F(Clone3, a_target_can_have_the_number_of_the_programs_descriptor) {
+    if (!std::ranges::count(available_backends(), "clone3"))
+        GTEST_SKIP() << "no clone3 here";
+    UniqueFd fd(open(payload("exit0").c_str(), O_PATH | O_CLOEXEC));
+    auto program = Template::from_fd(fd.get(), "exit0", {.backend = "clone3"});
+    ASSERT_TRUE(program) << program.error().message();
+    for (int target = 3; target < 20; ++target) {
+        auto child = program->spawn(Command().null(target));
+        ASSERT_TRUE(child) << child.error().message();
+        EXPECT_EQ(child->wait(), ExitStatus::exited(0)) << target;
+    }
 }
 
 class Choice : public CleanTest {};

@@ -72,7 +72,9 @@ public:
     /// fd(1, 2).fd(2, 1) swaps the two. A second redirection of one target replaces the first.
     Command& fd(int target, int source);
 
-    /// The child's @p target is a file that is opened at the start of each child.
+    /// The child's @p target is a file that is opened at the start of each child. The backends
+    /// "clone3" and "posix_spawn" open and close it in the caller, which gives up the POSIX record
+    /// locks that the caller has on that file.
     Command& file(int target, std::string path, int flags, mode_t mode = 0666);
 
     /// The child's @p target is /dev/null, for reading and writing.
