@@ -19,12 +19,17 @@ SMALL_OPTIONS = ("64BIT", "SMP", "EXPERT", "MULTIUSER", "PRINTK", "TTY", "UNIX98
                  "SPAWN_TEMPLATE_KUNIT_TEST")
 
 
-def small(tree, work, name="small", words=(), spawn_template="y"):
+def configure(tree, objects, words=(), spawn_template="y"):
     """Not strict: at a commit in the middle of the series its options may not exist yet."""
-    objects = work / name
     wanted = {option: f"CONFIG_{option}=y" for option in SMALL_OPTIONS}
     wanted["SPAWN_TEMPLATE"] = f"CONFIG_SPAWN_TEMPLATE={spawn_template}"
     build.configure(tree, objects, wanted, strict=False, words=words)
+
+
+def small(tree, work, name="small", words=(), spawn_template="y"):
+    """Returns whether the kernel has spawn templates."""
+    objects = work / name
+    configure(tree, objects, words, spawn_template)
     build.compile_kernel(tree, objects, name, words=words)
     return "CONFIG_SPAWN_TEMPLATE=y" in (objects / ".config").read_text().splitlines()
 
@@ -49,7 +54,7 @@ def objects_of(tree, status):
 def clang(tree, work):
     """Compiles what the series changes, and what is new with more warnings; each is an error."""
     objects = work / "clang"
-    build.configure(tree, objects, build.read_fragments(build.CONFIGS["base"]), words=CLANG)
+    configure(tree, objects, CLANG)
     for targets, level in ((objects_of(tree, "M"), "W="), (objects_of(tree, "A"), "W=1")):
         say(f"compiling {len(targets)} files with clang, {level}")
         output(*build.make_command(tree, objects, *CLANG, "-s", level, "KCFLAGS=-Werror",
