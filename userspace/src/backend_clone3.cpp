@@ -19,8 +19,6 @@ namespace spawntpl::detail {
 
 namespace {
 
-constexpr int first_after_stdio = STDERR_FILENO + 1;
-
 /// The kernel's view of a signal set and of an action.
 using SignalBits = std::uint64_t;
 struct KernelSigaction {
@@ -218,8 +216,8 @@ public:
             return kept;
         if (!launch_.command().inherits_fds())
             close_all_but_targets();
-        for (int fd : closed_targets())
-            close(fd, fd);
+        for (const FdClose& closed : launch_.closes())
+            close(closed.target, closed.target);
         if (launch_.command().signal_mask())
             plan_.mask = launch_.command().signal_mask()->bits();
         plan_.defaults = launch_.command().signal_defaults().bits();
@@ -237,19 +235,13 @@ private:
         plan_.closes.push_back({static_cast<unsigned>(first), static_cast<unsigned>(last)});
     }
 
-    std::vector<int> closed_targets() const {
-        std::vector<int> targets;
-        for (int index : launch_.close_indices())
-            targets.push_back(
-                launch_.command().redirections()[static_cast<std::size_t>(index)].target);
-        return targets;
-    }
-
     /// The program's descriptor must not be one that the child writes or closes before the exec.
     Result<void> keep_program() {
         if (plan_.program < 0)
             return {};
-        std::vector<int> changed = closed_targets();
+        std::vector<int> changed;
+        for (const FdClose& closed : launch_.closes())
+            changed.push_back(closed.target);
         for (const FdMove& move : plan_.moves)
             changed.push_back(move.target);
         UniqueFd copy;

@@ -42,9 +42,8 @@ public:
             add(SPAWN_TEMPLATE_FCHDIR, launch_.directory(), 0, directory_origin);
         for (const FdMove& move : moves)
             add(SPAWN_TEMPLATE_DUP2, move.source, move.target, move.index);
-        for (int index : launch_.close_indices())
-            add(SPAWN_TEMPLATE_CLOSE,
-                command.redirections()[static_cast<std::size_t>(index)].target, 0, index);
+        for (const FdClose& close : launch_.closes())
+            add(SPAWN_TEMPLATE_CLOSE, close.target, 0, close.index);
         if (command.signal_mask())
             add_signals(SPAWN_TEMPLATE_SIGMASK, mask_ = command.signal_mask()->bits());
         if (command.signal_defaults() != SignalSet())

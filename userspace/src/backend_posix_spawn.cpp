@@ -16,8 +16,6 @@ namespace spawntpl::detail {
 
 namespace {
 
-constexpr int first_after_stdio = STDERR_FILENO + 1;
-
 sigset_t to_sigset(SignalSet signals) {
     sigset_t set;
     sigemptyset(&set);
@@ -100,13 +98,11 @@ private:
     }
 
     Result<void> add_closes() {
-        for (int index : launch_.close_indices()) {
-            const auto& redirection =
-                launch_.command().redirections()[static_cast<std::size_t>(index)];
-            int error = posix_spawn_file_actions_addclose(&actions_, redirection.target);
+        for (const FdClose& close : launch_.closes()) {
+            int error = posix_spawn_file_actions_addclose(&actions_, close.target);
             // libc refuses numbers beyond RLIMIT_NOFILE, where the caller may still have some open.
-            if (error && (error != EBADF || passes_on(redirection.target)))
-                return std::unexpected(launch_.redirect_error(error, index));
+            if (error && (error != EBADF || passes_on(close.target)))
+                return std::unexpected(launch_.redirect_error(error, close.index));
         }
         return {};
     }

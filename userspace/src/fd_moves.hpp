@@ -17,6 +17,12 @@ struct FdMove {
     bool operator==(const FdMove&) const = default;
 };
 
+/// The child does not have the descriptor `target`.
+struct FdClose {
+    int target;
+    int index;  ///< of the redirection that asks for it
+};
+
 /// Copies the source of a move to a descriptor that is neither a source nor a target of any, and
 /// returns that or the errno.
 using HoldSource = std::function<std::expected<int, int>(const FdMove&)>;

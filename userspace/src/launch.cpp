@@ -92,7 +92,7 @@ Result<void> Launch::open_files() {
             moves_.push_back({redirection.target, fd.get(), index});
             files_.push_back(std::move(fd));
         } else {
-            close_indices_.push_back(index);
+            closes_.push_back({redirection.target, index});
         }
     }
     return {};
@@ -149,7 +149,7 @@ Result<void> order_moves(const Launch& launch, std::vector<FdMove>& moves,
 
     auto hold = [&](const FdMove& move) -> std::expected<int, int> {
         // A target would be overwritten before it is read.
-        UniqueFd copy(fcntl(move.source, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+        UniqueFd copy(fcntl(move.source, F_DUPFD_CLOEXEC, first_after_stdio));
         while (copy && std::ranges::binary_search(targets, copy.get()))
             copy.reset(fcntl(move.source, F_DUPFD_CLOEXEC, copy.get() + 1));
         if (!copy)

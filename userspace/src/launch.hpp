@@ -33,8 +33,8 @@ public:
     /// The redirections but for closes. They happen at once, see order_moves().
     const std::vector<FdMove>& moves() const { return moves_; }
 
-    /// The redirections that close; their targets are in Redirection::target.
-    const std::vector<int>& close_indices() const { return close_indices_; }
+    /// The redirections that close.
+    const std::vector<FdClose>& closes() const { return closes_; }
 
     /// The directory to enter, or -1.
     int directory() const { return directory_.get(); }
@@ -58,7 +58,7 @@ private:
     std::vector<char*> argv_;
     std::vector<char*> envp_;
     std::vector<FdMove> moves_;
-    std::vector<int> close_indices_;
+    std::vector<FdClose> closes_;
     std::vector<UniqueFd> files_;
     UniqueFd directory_;
 };

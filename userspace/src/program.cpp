@@ -111,7 +111,7 @@ Result<Program> adopt_program(int fd, std::string_view name) {
     if (label.find('\0') != std::string::npos)
         return std::unexpected(resolve_error(EINVAL, label, "the name contains a NUL"));
 
-    UniqueFd own(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    UniqueFd own(fcntl(fd, F_DUPFD_CLOEXEC, first_after_stdio));
     if (!own)
         return std::unexpected(resolve_error(errno, label, "descriptor " + std::to_string(fd)));
     if (int error = check_executable(own.get(), "", AT_EMPTY_PATH))

@@ -9,6 +9,8 @@
 
 namespace spawntpl::detail {
 
+inline constexpr int first_after_stdio = STDERR_FILENO + 1;
+
 /// Owns a descriptor.
 class UniqueFd {
 public:
@@ -50,7 +52,7 @@ inline UniqueFd above_stdio(int fd) {
     if (fd < 0 || fd > STDERR_FILENO)
         return UniqueFd(fd);
     UniqueFd low(fd);
-    UniqueFd high(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    UniqueFd high(fcntl(fd, F_DUPFD_CLOEXEC, first_after_stdio));
     return high ? std::move(high) : std::move(low);
 }
 
