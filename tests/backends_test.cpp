@@ -173,7 +173,7 @@ TEST_F(Clone3, a_child_killed_before_its_program_is_an_error_and_leaves_nothing)
 TEST_F(Clone3, a_target_can_have_the_number_of_the_programs_descriptor) {
     if (!std::ranges::count(available_backends(), "clone3"))
         GTEST_SKIP() << "no clone3 here";
-    UniqueFd fd(open(payload("exit0").c_str(), O_PATH | O_CLOEXEC));
+    Fd fd(open(payload("exit0").c_str(), O_PATH | O_CLOEXEC));
     auto program = Template::from_fd(fd.get(), "exit0", {.backend = "clone3"});
     ASSERT_TRUE(program) << program.error().message();
     for (int target = 3; target < 20; ++target) {

@@ -18,9 +18,9 @@ protected:
     DescriptorLeaks() { close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC); }
 
     /// Opens so many descriptors, half of them close-on-exec.
-    static std::vector<UniqueFd> open_many(int count) {
+    static std::vector<Fd> open_many(int count) {
         allow_descriptors(static_cast<unsigned>(count) + 100);
-        std::vector<UniqueFd> fds;
+        std::vector<Fd> fds;
         for (int i = 0; i < count; ++i)
             fds.emplace_back(::open("/dev/null", O_RDWR | (i % 2 ? O_CLOEXEC : 0)));
         return fds;
@@ -35,9 +35,9 @@ protected:
 
     /// Runs `show` while the caller's @p closed descriptors among 0, 1 and 2 are closed.
     Shown show_without(std::vector<int> closed, const Command& command) const {
-        std::vector<std::pair<int, UniqueFd>> saved;
+        std::vector<std::pair<int, Fd>> saved;
         for (int fd : closed) {
-            saved.emplace_back(fd, UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 10)));
+            saved.emplace_back(fd, Fd(fcntl(fd, F_DUPFD_CLOEXEC, 10)));
             close(fd);
         }
         Shown shown = show(command);
@@ -115,7 +115,7 @@ TEST_P(DescriptorLeaks, inheriting_goes_with_redirections) {
 }
 
 TEST_P(DescriptorLeaks, inheriting_passes_no_temporary) {
-    UniqueFd a = open_null(), b = open_null();
+    Fd a = open_null(), b = open_null();
     Command command;
     command.inherit_fds().cwd("/").fd(a.get(), b.get()).fd(b.get(), a.get()).null(0);
     EXPECT_THAT(numbers(show(command)), ElementsAre(0, 1, 2, a.get(), b.get()));
@@ -130,7 +130,7 @@ TEST_P(DescriptorLeaks, closed_standard_descriptors_stay_closed) {
 }
 
 TEST_P(DescriptorLeaks, nothing_of_the_library_takes_a_standard_number) {
-    UniqueFd saved(fcntl(0, F_DUPFD_CLOEXEC, 10));
+    Fd saved(fcntl(0, F_DUPFD_CLOEXEC, 10));
     close(0);
     Template program = must_open(payload("end"));
     auto child = program.spawn(Command({"never"}));
@@ -148,7 +148,7 @@ TEST_P(DescriptorLeaks, a_full_table_is_an_error_and_no_process) {
     command.fd(1, pipe.write.get());
     rlimit old{};
     getrlimit(RLIMIT_NOFILE, &old);
-    std::vector<UniqueFd> many = open_many(20);
+    std::vector<Fd> many = open_many(20);
     rlimit full{.rlim_cur = static_cast<rlim_t>(many.back().get()) + 1, .rlim_max = old.rlim_max};
     setrlimit(RLIMIT_NOFILE, &full);
     Error without = failure(program, command), with = failure(program, Command().cwd("/"));
@@ -165,7 +165,7 @@ TEST_P(DescriptorLeaks, one_free_place_is_enough) {
     Template program = must_open(payload("exit0"));
     rlimit old{};
     getrlimit(RLIMIT_NOFILE, &old);
-    std::vector<UniqueFd> many = open_many(20);
+    std::vector<Fd> many = open_many(20);
     rlimit full{.rlim_cur = static_cast<rlim_t>(many.back().get()) + 1, .rlim_max = old.rlim_max};
     many.erase(many.begin() + 10);
     setrlimit(RLIMIT_NOFILE, &full);

@@ -136,7 +136,7 @@ TEST_P(Programs, not_a_program_is_named) {
 TEST_P(Programs, text_file_busy) {
     Template program = must_open(make_program("program"));
     {
-        UniqueFd writer(::open(program.program().c_str(), O_WRONLY | O_CLOEXEC));
+        Fd writer(::open(program.program().c_str(), O_WRONLY | O_CLOEXEC));
         ASSERT_TRUE(writer);
         expect_open_step(program, std::errc::text_file_busy);
     }
@@ -145,7 +145,7 @@ TEST_P(Programs, text_file_busy) {
 
 TEST_P(Programs, template_does_not_keep_the_file_busy) {
     Template program = must_open(make_program("program"));
-    UniqueFd writer(::open(program.program().c_str(), O_WRONLY | O_CLOEXEC));
+    Fd writer(::open(program.program().c_str(), O_WRONLY | O_CLOEXEC));
     EXPECT_TRUE(writer);
 }
 
@@ -184,7 +184,7 @@ FOR_EACH_BACKEND(DescriptorPrograms);
 
 TEST_P(DescriptorPrograms, start) {
     for (int flags : {O_RDONLY, O_PATH}) {
-        UniqueFd fd(::open(payload("show").c_str(), flags | O_CLOEXEC));
+        Fd fd(::open(payload("show").c_str(), flags | O_CLOEXEC));
         auto program = from_fd(fd.get());
         ASSERT_TRUE(program) << program.error().message();
         fd.reset();
@@ -196,7 +196,7 @@ TEST_P(DescriptorPrograms, start) {
 }
 
 TEST_P(DescriptorPrograms, start_when_redirections_use_its_number) {
-    UniqueFd fd(::open(payload("show").c_str(), O_PATH | O_CLOEXEC));
+    Fd fd(::open(payload("show").c_str(), O_PATH | O_CLOEXEC));
     auto program = from_fd(fd.get());
     ASSERT_TRUE(program) << program.error().message();
     Command command;
@@ -207,7 +207,7 @@ TEST_P(DescriptorPrograms, start_when_redirections_use_its_number) {
 
 TEST_P(DescriptorPrograms, start_after_the_file_was_deleted) {
     std::string path = make_program("program");
-    UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
     auto program = from_fd(fd.get());
     ASSERT_TRUE(program) << program.error().message();
     std::filesystem::remove(path);
@@ -217,7 +217,7 @@ TEST_P(DescriptorPrograms, start_after_the_file_was_deleted) {
 TEST_P(DescriptorPrograms, bad_ones_are_refused) {
     int closed = open_null().get();
     EXPECT_EQ(from_fd(closed).error().code, std::errc::bad_file_descriptor);
-    UniqueFd null = open_null();
+    Fd null = open_null();
     EXPECT_EQ(from_fd(null.get()).error().code, std::errc::permission_denied);
     EXPECT_EQ(from_fd(null.get()).error().step, Step::resolve_program);
 }
@@ -225,7 +225,7 @@ TEST_P(DescriptorPrograms, bad_ones_are_refused) {
 TEST_P(DescriptorPrograms, scripts_are_refused) {
     write_file(directory_ / "script", "#!/bin/sh\n", 0755);
     for (int flags : {O_RDONLY, O_PATH}) {
-        UniqueFd fd(::open((directory_ / "script").c_str(), flags | O_CLOEXEC));
+        Fd fd(::open((directory_ / "script").c_str(), flags | O_CLOEXEC));
         auto program = from_fd(fd.get());
         ASSERT_FALSE(program);
         EXPECT_EQ(program.error().code, std::errc::executable_format_error);

@@ -15,9 +15,8 @@ protected:
     std::string in_directory(const std::string& name) const { return directory_ / name; }
 
     /// A file of this name, opened as a descriptor.
-    UniqueFd make_file(const std::string& name) const {
-        return UniqueFd(
-            ::open(in_directory(name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    Fd make_file(const std::string& name) const {
+        return Fd(::open(in_directory(name).c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     }
 
     ExitStatus say(Command command, std::vector<std::string> args) const {
@@ -29,7 +28,7 @@ protected:
 FOR_EACH_BACKEND(Redirections);
 
 TEST_P(Redirections, any_descriptor_to_any_number) {
-    UniqueFd a = make_file("a"), b = make_file("b");
+    Fd a = make_file("a"), b = make_file("b");
     Command command;
     command.fd(1, a.get()).fd(7, b.get()).fd(63, a.get());
     EXPECT_EQ(say(command, {"1", "one", "7", "seven", "63", "more"}).code(), 0);
@@ -38,7 +37,7 @@ TEST_P(Redirections, any_descriptor_to_any_number) {
 }
 
 TEST_P(Redirections, close_on_exec_source_stays_open_in_the_child) {
-    UniqueFd file = make_file("a");
+    Fd file = make_file("a");
     EXPECT_EQ(say(Command().fd(file.get(), file.get()), {std::to_string(file.get()), "x"}).code(),
               0);
     EXPECT_EQ(read_file(in_directory("a")), "x");
@@ -46,7 +45,7 @@ TEST_P(Redirections, close_on_exec_source_stays_open_in_the_child) {
 }
 
 TEST_P(Redirections, two_swap) {
-    UniqueFd a = make_file("a"), b = make_file("b");
+    Fd a = make_file("a"), b = make_file("b");
     Command command;
     command.fd(a.get(), b.get()).fd(b.get(), a.get());
     EXPECT_EQ(
@@ -56,8 +55,8 @@ TEST_P(Redirections, two_swap) {
 }
 
 TEST_P(Redirections, standard_output_and_error_swap) {
-    UniqueFd out = make_file("out"), err = make_file("err");
-    UniqueFd saved_out(dup(1)), saved_err(dup(2));
+    Fd out = make_file("out"), err = make_file("err");
+    Fd saved_out(dup(1)), saved_err(dup(2));
     dup2(out.get(), 1);
     dup2(err.get(), 2);
     ExitStatus status = say(Command().fd(1, 2).fd(2, 1), {"1", "said on 1", "2", "said on 2"});
@@ -70,7 +69,7 @@ TEST_P(Redirections, standard_output_and_error_swap) {
 
 TEST_P(Redirections, many_rotate) {
     constexpr int count = 20;
-    std::vector<UniqueFd> files;
+    std::vector<Fd> files;
     for (int i = 0; i < count; ++i)
         files.push_back(make_file(std::to_string(i)));
     Command command;
@@ -85,7 +84,7 @@ TEST_P(Redirections, many_rotate) {
 }
 
 TEST_P(Redirections, last_one_of_a_target_counts) {
-    UniqueFd a = make_file("a"), b = make_file("b");
+    Fd a = make_file("a"), b = make_file("b");
     EXPECT_EQ(say(Command().fd(1, a.get()).null(1).fd(1, b.get()), {"1", "x"}).code(), 0);
     EXPECT_EQ(read_file(in_directory("a")), "");
     EXPECT_EQ(read_file(in_directory("b")), "x");
@@ -120,7 +119,7 @@ TEST_P(Redirections, relative_files_start_at_the_caller) {
 }
 
 TEST_P(Redirections, null_swallows) {
-    UniqueFd null = open_null();
+    Fd null = open_null();
     Shown shown = show(Command().null(0).null(2).null(9));
     for (int fd : {0, 2, 9})
         EXPECT_EQ(shown.fds[fd], identity(null.get()));
@@ -136,7 +135,7 @@ TEST_P(Redirections, close_beyond_the_limit_is_done_or_refused) {
     rlimit old{};
     getrlimit(RLIMIT_NOFILE, &old);
     Template program = must_open(payload("exit0"));
-    UniqueFd kept(fcntl(1, F_DUPFD, 200)), left(fcntl(1, F_DUPFD_CLOEXEC, 200));
+    Fd kept(fcntl(1, F_DUPFD, 200)), left(fcntl(1, F_DUPFD_CLOEXEC, 200));
     rlimit low{.rlim_cur = 100, .rlim_max = old.rlim_max};
     setrlimit(RLIMIT_NOFILE, &low);
     EXPECT_EQ(run(program, Command().close(kept.get())), ExitStatus::exited(0));

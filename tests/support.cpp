@@ -103,14 +103,14 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 void write_file(const std::string& path, const std::string& content, mode_t mode) {
-    UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     require(fd && write(fd.get(), content.data(), content.size()) == std::ssize(content) &&
                 fchmod(fd.get(), mode) == 0,
             "write " + path);
 }
 
 std::string read_file(const std::string& path) {
-    UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     require(static_cast<bool>(fd), "open " + path);
     return read_all(fd.get());
 }
@@ -119,14 +119,14 @@ void copy_program(const std::string& from, const std::string& to) {
     write_file(to, read_file(from), 0755);
 }
 
-UniqueFd open_null() {
-    return UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC));
+Fd open_null() {
+    return Fd(open("/dev/null", O_RDWR | O_CLOEXEC));
 }
 
 Pipe make_pipe() {
     int fds[2];
     require(pipe2(fds, O_CLOEXEC) == 0, "pipe2");
-    return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+    return {Fd(fds[0]), Fd(fds[1])};
 }
 
 std::string read_all(int fd) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "unique_fd.hpp"
+#include <spawntpl/fd.hpp>
 
 #include <spawntpl/spawntpl.hpp>
 
@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-namespace spawntpl::tests {
+#include <fcntl.h>
 
-using detail::UniqueFd;
+namespace spawntpl::tests {
 
 /// The directory of the programs under build/bin, found from the test program itself.
 std::filesystem::path program_directory();
@@ -43,11 +43,11 @@ std::string read_file(const std::string& path);
 /// Copies an executable.
 void copy_program(const std::string& from, const std::string& to);
 
-UniqueFd open_null();
+Fd open_null();
 
 struct Pipe {
-    UniqueFd read;
-    UniqueFd write;
+    Fd read;
+    Fd write;
 };
 
 Pipe make_pipe();

@@ -75,7 +75,7 @@ std::string describe(const Effect& effect) {
 }
 
 Effect observe(Runner& runner, const std::string& tool) {
-    spawntpl::detail::UniqueFd file(memfd_create("output", MFD_CLOEXEC));
+    spawntpl::Fd file(memfd_create("output", MFD_CLOEXEC));
     Redirected output(STDOUT_FILENO, file.get());
     Run run = or_give_up(runner.run(), tool);
     std::string text(static_cast<std::size_t>(lseek(file.get(), 0, SEEK_END)), '\0');

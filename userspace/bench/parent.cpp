@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -190,7 +191,7 @@ std::expected<void, std::string> Parent::fill_descriptors(std::uint64_t count) {
         return raised;
     fds_.reserve(count - open);
     for (; open < count; ++open) {
-        detail::UniqueFd fd(fcntl(null_.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+        Fd fd(fcntl(null_.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
         if (!fd)
             return failure("cannot open " + std::to_string(count) + " descriptors");
         fds_.push_back(std::move(fd));

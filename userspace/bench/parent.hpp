@@ -80,10 +80,10 @@ private:
     std::expected<void, std::string> fill_descriptors(std::uint64_t count);
     void set_environment(std::uint64_t count);
 
-    detail::UniqueFd null_;
+    Fd null_;
     Redirected input_;
     Redirected output_;
-    std::vector<detail::UniqueFd> fds_;
+    std::vector<Fd> fds_;
     Memory touched_;
     Memory mapped_;
     std::vector<std::jthread> threads_;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "raw_template.hpp"
 
+#include <spawntpl/fd.hpp>
 #include "baselines.hpp"
 #include "kernel_calls.hpp"
-#include "unique_fd.hpp"
 
 #include <spawntpl/spawntpl.hpp>
 
@@ -22,7 +22,7 @@ PreparedRunner prepare(const Invocation& invocation, std::uint64_t flags) {
         return std::unexpected(std::move(program.error()));
     spawn_template_create_args args{};
     args.path = address(invocation.path.c_str());
-    auto fd = std::make_shared<const detail::UniqueFd>(detail::spawn_template_create(args));
+    auto fd = std::make_shared<const Fd>(detail::spawn_template_create(args));
     if (!*fd)
         return std::unexpected(Error{.code = {errno, std::generic_category()},
                                      .step = Step::resolve_program,

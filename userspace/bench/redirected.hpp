@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "unique_fd.hpp"
+#include <spawntpl/fd.hpp>
+
+#include <fcntl.h>
 
 namespace spawntpl::bench {
 
@@ -25,7 +27,7 @@ public:
 
 private:
     int target_;
-    detail::UniqueFd saved_;
+    Fd saved_;
 };
 
 }  // namespace spawntpl::bench

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "features.hpp"
 #include "launch.hpp"
 #include "program.hpp"
 
 #include <spawntpl/error.hpp>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,7 +17,7 @@ namespace spawntpl::detail {
 /// A child that runs its program. The pidfd is close-on-exec, or -1 if the child is gone already.
 struct Started {
     pid_t pid;
-    UniqueFd pidfd;
+    Fd pidfd;
 };
 
 /// A program prepared by a backend. Shared by threads.
@@ -34,6 +36,9 @@ public:
     virtual std::string_view name() const = 0;
     virtual std::string_view description() const = 0;
 
+    /// What it can do; no start asks it for more.
+    virtual FeatureSet features() const = 0;
+
     /// Why the backend does not work here; empty if it does. Called once.
     virtual std::string probe() const = 0;
 
@@ -45,10 +50,14 @@ const Backend& kernel_backend();
 const Backend& clone3_backend();
 const Backend& posix_spawn_backend();
 
+/// In order of preference, as in backends().
+std::span<const Backend* const> all_backends();
+
 /// What a probe says of a system call that failed with this errno.
 std::string unavailable(const char* call, int error);
 
-/// The backend called @p name or, without a name, the first that works here.
-Result<const Backend*> choose_backend(std::string_view name);
+/// The backends to try, the preferred first: the one called @p name or, without a name, all that
+/// work here.
+Result<std::vector<const Backend*>> choose_backends(std::string_view name);
 
 }  // namespace spawntpl::detail

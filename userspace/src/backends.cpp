@@ -3,21 +3,11 @@
 
 #include <spawntpl/backends.hpp>
 
-#include <algorithm>
-#include <span>
-
 namespace spawntpl {
 
 namespace detail {
 
 namespace {
-
-/// In order of preference.
-std::span<const Backend* const> all_backends() {
-    static const Backend* const list[] = {&kernel_backend(), &clone3_backend(),
-                                          &posix_spawn_backend()};
-    return list;
-}
 
 Error choice_error(int error, std::string_view name, std::string detail) {
     return {.code = {error, std::generic_category()},
@@ -35,6 +25,12 @@ std::string valid_names() {
 
 }  // namespace
 
+std::span<const Backend* const> all_backends() {
+    static const Backend* const list[] = {&kernel_backend(), &clone3_backend(),
+                                          &posix_spawn_backend()};
+    return list;
+}
+
 std::string unavailable(const char* call, int error) {
     std::string name = call;
     switch (error) {
@@ -51,30 +47,55 @@ std::string unavailable(const char* call, int error) {
     }
 }
 
-Result<const Backend*> choose_backend(std::string_view name) {
-    auto chosen = std::ranges::find_if(backends(), [&](const BackendInfo& info) {
-        return name.empty() ? info.available : info.name == name;
-    });
-    if (chosen == backends().end())
+Result<std::vector<const Backend*>> choose_backends(std::string_view name) {
+    std::vector<const Backend*> chosen;
+    for (std::size_t i = 0; i < backends().size(); ++i) {
+        const BackendInfo& info = backends()[i];
+        if (!name.empty() && info.name != name)
+            continue;
+        if (info.available)
+            chosen.push_back(all_backends()[i]);
+        else if (!name.empty())
+            return std::unexpected(choice_error(ENOSYS, name, info.reason));
+    }
+    if (chosen.empty())
         return std::unexpected(
             choice_error(EINVAL, name, "the backends are called " + valid_names()));
-    if (!chosen->available)
-        return std::unexpected(choice_error(ENOSYS, name, chosen->reason));
-    return all_backends()[static_cast<std::size_t>(chosen - backends().begin())];
+    return chosen;
 }
 
 }  // namespace detail
+
+namespace {
+
+std::vector<std::string_view> in_words(detail::FeatureSet features) {
+    std::vector<std::string_view> words;
+    for (detail::Feature feature : detail::list(features))
+        words.push_back(detail::describe(feature));
+    return words;
+}
+
+}  // namespace
 
 const std::vector<BackendInfo>& backends() {
     static const std::vector<BackendInfo> infos = [] {
         std::vector<BackendInfo> result;
         for (const detail::Backend* backend : detail::all_backends()) {
             std::string reason = backend->probe();
-            result.push_back({backend->name(), backend->description(), reason.empty(), reason});
+            result.push_back({.name = backend->name(),
+                              .description = backend->description(),
+                              .available = reason.empty(),
+                              .reason = reason,
+                              .features = in_words(backend->features())});
         }
         return result;
     }();
     return infos;
+}
+
+const std::vector<std::string_view>& backend_features() {
+    static const std::vector<std::string_view> words = in_words(detail::FeatureSet::all_but({}));
+    return words;
 }
 
 }  // namespace spawntpl

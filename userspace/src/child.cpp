@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
+#include "process_tree.hpp"
+
 #include <spawntpl/child.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +17,8 @@
 namespace spawntpl {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 std::unexpected<Error> failure(int error, Step step) {
     return std::unexpected(Error{.code = {error, std::generic_category()}, .step = step});
@@ -23,24 +30,55 @@ ExitStatus to_status(const siginfo_t& info) {
                : ExitStatus::killed(info.si_status, info.si_code == CLD_DUMPED);
 }
 
+std::chrono::microseconds to_duration(const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
+ResourceUsage to_usage(const rusage& usage) {
+    return {.user_time = to_duration(usage.ru_utime),
+            .system_time = to_duration(usage.ru_stime),
+            .max_rss = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
+}
+
+/// Now and some time, at most the last point of the clock.
+template <typename Duration>
+Clock::time_point after(Duration time) {
+    Clock::time_point now = Clock::now();
+    if (time <= Duration::zero())
+        return now;
+    return time < Clock::time_point::max() - now
+               ? now + std::chrono::duration_cast<Clock::duration>(time)
+               : Clock::time_point::max();
+}
+
+timespec time_left(Clock::time_point until) {
+    auto left = std::max(until - Clock::now(), Clock::duration::zero());
+    auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    return {.tv_sec = seconds.count(), .tv_nsec = (left - seconds) / std::chrono::nanoseconds(1)};
+}
+
 }  // namespace
 
-Child::Child(pid_t pid, int pidfd, std::string_view backend)
-    : pid_(pid), pidfd_(pidfd), backend_(backend) {}
+Child::Child(pid_t pid, Fd pidfd, std::string_view backend, std::map<int, Fd> pipes, Fd terminal)
+    : pid_(pid),
+      pidfd_(std::move(pidfd)),
+      backend_(backend),
+      pipes_(std::move(pipes)),
+      terminal_(std::move(terminal)) {}
 
-Child::Child(Child&& other) noexcept
-    : pid_(other.pid_),
-      pidfd_(std::exchange(other.pidfd_, -1)),
-      backend_(other.backend_),
-      status_(other.status_) {}
+Child::Child(Child&& other) noexcept = default;
 
 Child& Child::operator=(Child&& other) noexcept {
     if (this != &other) {
         release();
         pid_ = other.pid_;
-        pidfd_ = std::exchange(other.pidfd_, -1);
+        pidfd_ = std::move(other.pidfd_);
         backend_ = other.backend_;
+        pipes_ = std::move(other.pipes_);
+        terminal_ = std::move(other.terminal_);
         status_ = other.status_;
+        usage_ = other.usage_;
+        stop_policy_ = other.stop_policy_;
     }
     return *this;
 }
@@ -50,31 +88,60 @@ Child::~Child() {
 }
 
 void Child::release() {
-    if (pidfd_ < 0)
+    if (!pidfd_)
         return;
     // Destructors run between a failure and a look at its errno.
     int error = errno;
+    if (!status_ && stop_policy_) {
+        // One that writes to a pipe that nobody reads any more would not end by itself.
+        pipes_.clear();
+        terminal_.reset();
+        static_cast<void>(stop(*stop_policy_));
+    }
     if (!status_)
         static_cast<void>(reap(WNOHANG));
-    close(std::exchange(pidfd_, -1));
+    pidfd_.reset();
     errno = error;
+}
+
+void Child::detach() {
+    stop_policy_.reset();
+    pidfd_.reset();
+}
+
+int Child::pipe(int target) const {
+    auto found = pipes_.find(target);
+    return found == pipes_.end() ? -1 : found->second.get();
+}
+
+Fd Child::take_pipe(int target) {
+    auto found = pipes_.find(target);
+    if (found == pipes_.end())
+        return {};
+    Fd end = std::move(found->second);
+    pipes_.erase(found);
+    return end;
 }
 
 Result<std::optional<ExitStatus>> Child::reap(int options) {
     if (status_)
         return status_;
-    if (pidfd_ < 0)
+    if (!pidfd_)
         return failure(ECHILD, Step::wait);
 
     siginfo_t info{};
-    int result;
+    rusage usage{};
+    long result;
+    // Unlike libc's waitid() it tells what the child used.
     do
-        result = waitid(P_PIDFD, static_cast<id_t>(pidfd_), &info, WEXITED | options);
+        result = syscall(SYS_waitid, P_PIDFD, pidfd_.get(), &info, WEXITED | options, &usage);
     while (result < 0 && errno == EINTR);
     if (result < 0)
         return failure(errno, Step::wait);
-    if (info.si_pid != 0)
+    if (info.si_pid != 0) {
         status_ = to_status(info);
+        usage_ = to_usage(usage);
+    }
     return status_;
 }
 
@@ -89,16 +156,70 @@ Result<std::optional<ExitStatus>> Child::try_wait() {
     return reap(WNOHANG);
 }
 
+Result<std::optional<ExitStatus>> Child::wait_for(std::chrono::nanoseconds time) {
+    return wait_until(after(time));
+}
+
+Result<std::optional<ExitStatus>> Child::wait_until(Clock::time_point time) {
+    while (true) {
+        auto status = reap(WNOHANG);
+        if (!status || *status || Clock::now() >= time)
+            return status;
+        pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+        timespec left = time_left(time);
+        if (ppoll(&ended, 1, &left, nullptr) < 0 && errno != EINTR)
+            return failure(errno, Step::wait);
+    }
+}
+
 Result<void> Child::send_signal(int signal) const {
-    if (pidfd_ < 0 || status_)
+    if (!pidfd_ || status_)
         return failure(ESRCH, Step::send_signal);
-    if (syscall(SYS_pidfd_send_signal, pidfd_, signal, nullptr, 0) != 0)
+    if (syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0) != 0)
         return failure(errno, Step::send_signal);
     return {};
 }
 
 Result<void> Child::kill() const {
     return send_signal(SIGKILL);
+}
+
+Result<void> Child::kill_tree() const {
+    return signal_all(SIGKILL, true);
+}
+
+Result<void> Child::signal_all(int signal, bool tree) const {
+    if (!tree)
+        return send_signal(signal);
+    if (signal == SIGKILL) {
+        if (auto stopped = send_signal(SIGSTOP); !stopped)
+            return stopped;
+        detail::stop_and_signal_descendants(pid_, signal);
+    } else if (pidfd_ && !status_) {
+        detail::signal_descendants(pid_, signal);
+    }
+    return send_signal(signal);
+}
+
+Result<ExitStatus> Child::stop(const StopPolicy& policy) {
+    struct Stage {
+        std::optional<std::chrono::milliseconds> time;
+        int signal;
+    };
+    const Stage stages[] = {{policy.wait, 0}, {policy.terminate, SIGTERM}, {policy.kill, SIGKILL}};
+    for (auto [time, signal] : stages) {
+        if (!time)
+            continue;
+        if (signal != 0 && !status_)
+            if (auto sent = signal_all(signal, policy.tree); !sent)
+                return std::unexpected(std::move(sent.error()));
+        auto status = wait_for(*time);
+        if (!status)
+            return std::unexpected(std::move(status.error()));
+        if (*status)
+            return **status;
+    }
+    return failure(ETIMEDOUT, Step::wait);
 }
 
 }  // namespace spawntpl

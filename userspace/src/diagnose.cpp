@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "diagnose.hpp"
 
+#include "request_errors.hpp"
+
 #include <algorithm>
 #include <cstring>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -82,7 +85,7 @@ Error find_step(int error, const Launch& launch) {
         return launch.program_error(error, Step::clone);
     case EACCES:
         if (directory_is_barred(launch))
-            return launch.directory_error(error);
+            return directory_error(launch.command(), error);
         break;
     case ETXTBSY:
         return launch.program_error(error, Step::open_program);

@@ -18,6 +18,11 @@ std::string redirection(const Error& error) {
     return text;
 }
 
+std::string directory(const Error& error) {
+    std::string text = "cannot enter working directory " + quoted(error.path);
+    return error.source < 0 ? text : text + " of descriptor " + std::to_string(error.source);
+}
+
 std::string what(const Error& error) {
     switch (error.step) {
     case Step::choose_backend:
@@ -30,7 +35,35 @@ std::string what(const Error& error) {
     case Step::redirect:
         return redirection(error);
     case Step::enter_directory:
-        return "cannot enter working directory " + quoted(error.path);
+        return directory(error);
+    case Step::set_umask:
+        return "cannot set the file mode creation mask";
+    case Step::open_terminal:
+        return "cannot make a pseudo-terminal";
+    case Step::start_session:
+        return "cannot start a session";
+    case Step::join_process_group:
+        return "cannot join the process group";
+    case Step::take_terminal:
+        return "cannot take the controlling terminal";
+    case Step::enter_foreground:
+        return "cannot enter the foreground of the terminal";
+    case Step::set_limit:
+        return "cannot set the resource limit";
+    case Step::set_nice:
+        return "cannot set the nice value";
+    case Step::set_scheduler:
+        return "cannot set the scheduling policy";
+    case Step::set_affinity:
+        return "cannot set the CPU affinity";
+    case Step::set_ids:
+        return "cannot set user and group ids";
+    case Step::set_no_new_privileges:
+        return "cannot give up new privileges";
+    case Step::set_parent_death_signal:
+        return "cannot set the parent-death signal";
+    case Step::set_signals:
+        return "cannot set signals";
     case Step::clone:
         return "cannot create a process for " + quoted(error.path);
     case Step::open_program:
@@ -59,6 +92,34 @@ std::string_view to_string(Step step) {
         return "redirect";
     case Step::enter_directory:
         return "enter_directory";
+    case Step::set_umask:
+        return "set_umask";
+    case Step::open_terminal:
+        return "open_terminal";
+    case Step::start_session:
+        return "start_session";
+    case Step::join_process_group:
+        return "join_process_group";
+    case Step::take_terminal:
+        return "take_terminal";
+    case Step::enter_foreground:
+        return "enter_foreground";
+    case Step::set_limit:
+        return "set_limit";
+    case Step::set_nice:
+        return "set_nice";
+    case Step::set_scheduler:
+        return "set_scheduler";
+    case Step::set_affinity:
+        return "set_affinity";
+    case Step::set_ids:
+        return "set_ids";
+    case Step::set_no_new_privileges:
+        return "set_no_new_privileges";
+    case Step::set_parent_death_signal:
+        return "set_parent_death_signal";
+    case Step::set_signals:
+        return "set_signals";
     case Step::clone:
         return "clone";
     case Step::open_program:

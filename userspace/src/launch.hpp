@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "fd_moves.hpp"
+#include "child_fds.hpp"
+#include "environment_block.hpp"
 #include "program.hpp"
-#include "unique_fd.hpp"
 
 #include <spawntpl/command.hpp>
 #include <spawntpl/error.hpp>
 
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace spawntpl::detail {
 
-/// A Command made ready for one start: checked, its files and its directory opened. All that is
-/// left to do in the child is to move descriptors, to enter a directory and to set signals.
+/// A Command made ready for one start: checked, its files and its directory opened.
 ///
 /// Keeps pointers into the Command and the Program, which must outlive it.
 class Launch {
@@ -30,41 +31,37 @@ public:
     /// NULL-terminated.
     char* const* envp() const;
 
-    /// The redirections but for closes. They happen at once, see order_moves().
-    const std::vector<FdMove>& moves() const { return moves_; }
+    /// Whether envp() is what the Program was prepared with.
+    bool has_prepared_env() const { return program_->env && !own_env_; }
 
-    /// The redirections that close.
-    const std::vector<FdClose>& closes() const { return closes_; }
+    const ChildFds& fds() const { return *fds_; }
 
     /// The directory to enter, or -1.
     int directory() const { return directory_.get(); }
 
+    /// To be taken once, after the start.
+    ParentEnds take_parent_ends() { return std::move(fds_->parent_ends()); }
+
     Error request_error(int error, std::string detail = {}) const;
-    Error redirect_error(int error, int index, std::string detail = {}) const;
-    Error directory_error(int error, std::string detail = {}) const;
     Error program_error(int error, Step step) const;
+    Error clone_error(int error) const;
 
 private:
     Launch(const Program& program, const Command& command)
         : program_(&program), command_(&command) {}
 
-    Result<void> prepare_strings();
-    Result<void> check_sources();
-    Result<void> open_files();
+    Result<void> prepare_args();
+    Result<void> prepare_env();
+    Result<void> check_attributes();
+    Result<void> open_fds();
     Result<void> open_directory();
 
     const Program* program_;
     const Command* command_;
     std::vector<char*> argv_;
-    std::vector<char*> envp_;
-    std::vector<FdMove> moves_;
-    std::vector<FdClose> closes_;
-    std::vector<UniqueFd> files_;
-    UniqueFd directory_;
+    std::optional<EnvironmentBlock> own_env_;
+    std::optional<ChildFds> fds_;
+    Fd directory_;
 };
-
-/// Orders the moves of a Launch. What breaks their cycles is kept open in @p held.
-Result<void> order_moves(const Launch& launch, std::vector<FdMove>& moves,
-                         std::vector<UniqueFd>& held);
 
 }  // namespace spawntpl::detail

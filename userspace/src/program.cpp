@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "program.hpp"
 
+#include "above_stdio.hpp"
+
 #include <algorithm>
 #include <climits>
 #include <filesystem>
@@ -82,6 +84,14 @@ std::string Program::exec_path() const {
     return "/proc/" + std::to_string(gettid()) + "/fd/" + std::to_string(fd.get());
 }
 
+std::expected<PreparedEnvironment, std::string> prepare_environment(Environment environment) {
+    auto block = EnvironmentBlock::make(environment);
+    if (!block)
+        return std::unexpected(std::move(block.error()));
+    // The block points into what the vector of entries owns, which a move passes on.
+    return PreparedEnvironment{std::move(environment), std::move(*block)};
+}
+
 Result<Program> find_program(std::string_view name, std::optional<std::string_view> search_path) {
     if (name.find('\0') != std::string_view::npos)
         return std::unexpected(resolve_error(EINVAL, name.data(), "the name contains a NUL"));
@@ -111,7 +121,7 @@ Result<Program> adopt_program(int fd, std::string_view name) {
     if (label.find('\0') != std::string::npos)
         return std::unexpected(resolve_error(EINVAL, label, "the name contains a NUL"));
 
-    UniqueFd own(fcntl(fd, F_DUPFD_CLOEXEC, first_after_stdio));
+    Fd own(fcntl(fd, F_DUPFD_CLOEXEC, first_after_stdio));
     if (!own)
         return std::unexpected(resolve_error(errno, label, "descriptor " + std::to_string(fd)));
     if (int error = check_executable(own.get(), "", AT_EMPTY_PATH))
@@ -125,7 +135,7 @@ Result<Program> adopt_program(int fd, std::string_view name) {
 std::string script_interpreter(const std::string& path) {
     // The kernel, too, looks at no more than this.
     char head[256];
-    UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!file)
         return {};
     ssize_t length = pread(file.get(), head, sizeof(head), 0);

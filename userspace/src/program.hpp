@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "unique_fd.hpp"
+#include "environment_block.hpp"
 
+#include <spawntpl/environment.hpp>
 #include <spawntpl/error.hpp>
+#include <spawntpl/fd.hpp>
 
 #include <optional>
 #include <string>
@@ -11,11 +13,21 @@
 
 namespace spawntpl::detail {
 
+/// An environment that is the same for many starts.
+struct PreparedEnvironment {
+    Environment environment;
+    EnvironmentBlock block;  ///< points into the environment
+};
+
+/// What is wrong, if an entry contains a NUL.
+std::expected<PreparedEnvironment, std::string> prepare_environment(Environment environment);
+
 /// An executable file, found and checked.
 struct Program {
     std::string name;  ///< as the caller called it: the default argv[0]
     std::string path;  ///< absolute; empty for a program given by a descriptor
-    UniqueFd fd;       ///< the descriptor, where it was given by one
+    Fd fd;             ///< the descriptor, where it was given by one
+    std::optional<PreparedEnvironment> env{};
 
     /// What an Error is about.
     const std::string& label() const { return path.empty() ? name : path; }

@@ -4,28 +4,76 @@
 #include <spawntpl/template.hpp>
 
 #include <cstdlib>
+#include <mutex>
 
 namespace spawntpl {
 
-struct Template::State {
-    detail::Program program;
-    const detail::Backend* backend;
-    std::unique_ptr<detail::Starter> starter;
-
-    static Result<Template> prepare(Result<detail::Program> program,
-                                    const TemplateOptions& options);
-};
-
 namespace {
 
-Result<const detail::Backend*> backend_for(const TemplateOptions& options) {
+/// A backend that a Template can start children by. The first is prepared with the Template, the
+/// others when a Command needs what those before them cannot do.
+class Way {
+public:
+    explicit Way(const detail::Backend& backend) : backend_(backend) {}
+
+    const detail::Backend& backend() const { return backend_; }
+
+    /// Thread-safe. Tried again after a failure.
+    Result<const detail::Starter*> prepared(const detail::Program& program) const {
+        std::lock_guard lock(mutex_);
+        if (!starter_) {
+            auto made = backend_.prepare(program);
+            if (!made)
+                return std::unexpected(std::move(made.error()));
+            starter_ = std::move(*made);
+        }
+        return starter_.get();
+    }
+
+private:
+    const detail::Backend& backend_;
+    mutable std::mutex mutex_;
+    mutable std::unique_ptr<detail::Starter> starter_;
+};
+
+Result<std::vector<const detail::Backend*>> backends_for(const TemplateOptions& options) {
     if (!options.backend.empty())
-        return detail::choose_backend(options.backend);
+        return detail::choose_backends(options.backend);
     const char* forced = secure_getenv("SPAWNTPL_BACKEND");
-    return detail::choose_backend(forced ? forced : "");
+    return detail::choose_backends(forced ? forced : "");
+}
+
+Error unsupported(detail::FeatureSet missing, std::string_view backend) {
+    std::string words;
+    for (detail::Feature feature : detail::list(missing))
+        words.append(words.empty() ? "" : "; ").append(detail::describe(feature));
+    return {.code = {ENOTSUP, std::generic_category()},
+            .step = Step::choose_backend,
+            .path = std::string(backend),
+            .detail = "it cannot do: " + words};
 }
 
 }  // namespace
+
+struct Template::State {
+    detail::Program program;
+    Command command;
+    std::vector<std::unique_ptr<Way>> ways;
+
+    static Result<Template> prepare(Result<detail::Program> program,
+                                    const TemplateOptions& options);
+
+    /// The first that can do what @p command asks for.
+    Result<const Way*> way_for(const Command& command) const {
+        detail::FeatureSet needed = detail::needed_features(command);
+        for (const auto& way : ways)
+            if (needed.without(way->backend().features()).empty())
+                return way.get();
+        // The last one is the least choosy about systems: name what is missing there.
+        const detail::Backend& last = ways.back()->backend();
+        return std::unexpected(unsupported(needed.without(last.features()), last.name()));
+    }
+};
 
 Template::Template(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
@@ -42,28 +90,53 @@ Result<Template> Template::from_fd(int fd, std::string_view name, const Template
 
 Result<Template> Template::State::prepare(Result<detail::Program> program,
                                           const TemplateOptions& options) {
-    auto backend = backend_for(options);
-    if (!backend)
-        return std::unexpected(std::move(backend.error()));
+    auto backends = backends_for(options);
+    if (!backends)
+        return std::unexpected(std::move(backends.error()));
     if (!program)
         return std::unexpected(std::move(program.error()));
 
-    auto state = std::make_shared<State>(std::move(*program), *backend, nullptr);
-    auto starter = (*backend)->prepare(state->program);
-    if (!starter)
+    auto state = std::make_shared<State>(std::move(*program), options.command);
+    if (options.env) {
+        auto prepared = detail::prepare_environment(*options.env);
+        if (!prepared)
+            return std::unexpected(Error{.code = {EINVAL, std::generic_category()},
+                                         .step = Step::request,
+                                         .path = state->program.label(),
+                                         .detail = std::move(prepared.error())});
+        state->program.env = std::move(*prepared);
+    }
+    for (const detail::Backend* backend : *backends)
+        state->ways.push_back(std::make_unique<Way>(*backend));
+    if (auto starter = state->ways.front()->prepared(state->program); !starter)
         return std::unexpected(std::move(starter.error()));
-    state->starter = std::move(*starter);
     return Template(std::move(state));
 }
 
 Result<Child> Template::spawn(const Command& command) const {
+    auto way = state_->way_for(command);
+    if (!way)
+        return std::unexpected(std::move(way.error()));
+    auto starter = (*way)->prepared(state_->program);
+    if (!starter)
+        return std::unexpected(std::move(starter.error()));
     auto launch = detail::Launch::prepare(state_->program, command);
     if (!launch)
         return std::unexpected(std::move(launch.error()));
-    auto started = state_->starter->start(*launch);
+    auto started = (*starter)->start(*launch);
     if (!started)
         return std::unexpected(std::move(started.error()));
-    return Child(started->pid, started->pidfd.release(), backend());
+    auto [pipes, terminal] = launch->take_parent_ends();
+    return Child(started->pid, std::move(started->pidfd), (*way)->backend().name(),
+                 std::move(pipes), std::move(terminal));
+}
+
+Result<Child> Template::spawn() const {
+    return spawn(state_->command);
+}
+
+const Command& Template::command() const {
+    return state_->command;
 }
 
 const std::string& Template::program() const {
@@ -71,7 +144,7 @@ const std::string& Template::program() const {
 }
 
 std::string_view Template::backend() const {
-    return state_->backend->name();
+    return state_->ways.front()->backend().name();
 }
 
 }  // namespace spawntpl

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <iomanip>
 #include <iostream>
 
@@ -32,6 +33,7 @@ void print_json(const Result<std::string>& chosen) {
         entry["available"] = info.available;
         if (!info.available)
             entry["reason"] = info.reason;
+        entry["features"] = info.features;
         root["backends"].push_back(std::move(entry));
     }
     if (chosen)
@@ -49,7 +51,31 @@ void print_text(const Result<std::string>& chosen) {
         std::cout << "\nchosen: " << *chosen << '\n';
 }
 
-int info(bool json) {
+/// What each backend can do, wherever it runs.
+void print_table() {
+    std::size_t width = 0;
+    for (std::string_view feature : backend_features())
+        width = std::max(width, feature.size());
+    auto row = [&](std::string_view title, auto cell) {
+        std::cout << "| " << std::left << std::setw(static_cast<int>(width)) << title << " |";
+        for (const BackendInfo& info : backends())
+            std::cout << ' ' << std::setw(static_cast<int>(info.name.size())) << cell(info) << " |";
+        std::cout << '\n';
+    };
+    row("", [](const BackendInfo& info) { return info.name; });
+    row(std::string(width, '-'),
+        [](const BackendInfo& info) { return std::string(info.name.size(), '-'); });
+    for (std::string_view feature : backend_features())
+        row(feature, [&](const BackendInfo& info) {
+            return std::ranges::count(info.features, feature) ? "yes" : "";
+        });
+}
+
+int info(bool json, bool table) {
+    if (table) {
+        print_table();
+        return 0;
+    }
     Result<std::string> chosen = chosen_backend();
     json ? print_json(chosen) : print_text(chosen);
     if (chosen)
@@ -63,8 +89,11 @@ int info(bool json) {
 void add_info(CLI::App& app, int& exit_status) {
     CLI::App* command = app.add_subcommand("info", "Show what this system offers");
     auto json = std::make_shared<bool>(false);
-    command->add_flag("--json", *json, "Print JSON");
-    command->callback([json, &exit_status] { exit_status = info(*json); });
+    auto table = std::make_shared<bool>(false);
+    auto* json_flag = command->add_flag("--json", *json, "Print JSON");
+    command->add_flag("--table", *table, "Print a table of what each backend can do, as Markdown")
+        ->excludes(json_flag);
+    command->callback([json, table, &exit_status] { exit_status = info(*json, *table); });
 }
 
 }  // namespace spawntpl::tools

@@ -14,10 +14,14 @@ struct BackendInfo {
     std::string_view name;
     std::string_view description;
     bool available;
-    std::string reason;  ///< why it is not available, else empty
+    std::string reason;                      ///< why it is not available, else empty
+    std::vector<std::string_view> features;  ///< what it can do, some of backend_features()
 };
 
 /// All backends, in order of preference. Probed once per process; thread-safe.
 SPAWNTPL_API const std::vector<BackendInfo>& backends();
+
+/// What some backends can do and others cannot, in words. All can do everything else.
+SPAWNTPL_API const std::vector<std::string_view>& backend_features();
 
 }  // namespace spawntpl

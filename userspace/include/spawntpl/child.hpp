@@ -4,7 +4,12 @@
 #include <spawntpl/error.hpp>
 #include <spawntpl/exit_status.hpp>
 #include <spawntpl/export.hpp>
+#include <spawntpl/fd.hpp>
+#include <spawntpl/resource_usage.hpp>
+#include <spawntpl/stop_policy.hpp>
 
+#include <chrono>
+#include <map>
 #include <optional>
 #include <string_view>
 
@@ -17,17 +22,18 @@ namespace spawntpl {
 /// Not thread-safe: one thread at a time may use a Child. Moving is cheap; a moved-from Child
 /// may only be assigned to or destroyed.
 ///
-/// Destroying a Child neither kills nor waits for the process. If it has ended by then it is
-/// reaped; otherwise it runs on as an ordinary child that nobody waits for, and stays a zombie
-/// from its end to the end of this program. Call wait() on what must not do that.
+/// Destroying a Child does what stop_at_end() says. Without that it neither kills nor waits for the
+/// process: if it has ended by then it is reaped; otherwise it runs on as an ordinary child that
+/// nobody waits for, and stays a zombie from its end to the end of this program.
 ///
 /// If this program ignores SIGCHLD, or something else in it reaps every child, exit statuses
 /// are lost and wait() reports ECHILD.
 class SPAWNTPL_API Child {
 public:
-    /// Takes over an already started child; @p pidfd may be -1 if the child is gone already.
+    /// Takes over an already started child; @p pidfd may be none if the child is gone already.
     /// @p backend must outlive the Child (the library's backend names live forever).
-    Child(pid_t pid, int pidfd, std::string_view backend);
+    Child(pid_t pid, Fd pidfd, std::string_view backend, std::map<int, Fd> pipes = {},
+          Fd terminal = {});
 
     Child(Child&& other) noexcept;
     Child& operator=(Child&& other) noexcept;
@@ -36,16 +42,38 @@ public:
     pid_t pid() const { return pid_; }
 
     /// A close-on-exec pidfd, readable when the child has ended. The Child owns it.
-    int pidfd() const { return pidfd_; }
+    int pidfd() const { return pidfd_.get(); }
 
     /// The name of the backend that started the child.
     std::string_view backend() const { return backend_; }
+
+    /// The caller's end of the pipe that is the child's descriptor @p target, or -1. Close-on-exec
+    /// and blocking. The Child owns it, and closes it at its own end.
+    int pipe(int target) const;
+
+    /// Gives the end of a pipe away; closing that of pipe_to_child() is the end of the child's
+    /// file.
+    Fd take_pipe(int target);
+
+    /// The caller's side of the pseudo-terminal, or -1. The Child owns it. Reading it fails with
+    /// EIO when no process has the other side open.
+    int terminal() const { return terminal_.get(); }
+
+    Fd take_terminal() { return std::move(terminal_); }
 
     /// Blocks until the child ends. Later calls return the same status at once.
     Result<ExitStatus> wait();
 
     /// As wait(), but empty at once while the child runs.
     Result<std::optional<ExitStatus>> try_wait();
+
+    /// As wait(), but empty when the time is over. Sleeps; does not poll.
+    Result<std::optional<ExitStatus>> wait_for(std::chrono::nanoseconds time);
+    Result<std::optional<ExitStatus>> wait_until(std::chrono::steady_clock::time_point time);
+
+    /// What the child and those of its children that it waited for used; empty before one of the
+    /// waits has returned its status.
+    const std::optional<ResourceUsage>& usage() const { return usage_; }
 
     /// Sends a signal through the pidfd: it never reaches another process that got the same
     /// pid. A child that was waited for is ESRCH.
@@ -54,14 +82,36 @@ public:
     /// Sends SIGKILL; call wait() to reap.
     Result<void> kill() const;
 
+    /// Sends SIGKILL to the child and all its descendants. They are stopped first, so that none
+    /// can have further children meanwhile. A descendant whose parent has ended is found if it is
+    /// in a process group or session that another one of them leads. What may have left both has
+    /// to be held by a cgroup: see Command::cgroup() and cgroup.kill of cgroups(7). Call wait() to
+    /// reap.
+    Result<void> kill_tree() const;
+
+    /// Ends the child as @p policy says and waits for it. ETIMEDOUT if it still runs then.
+    Result<ExitStatus> stop(const StopPolicy& policy);
+
+    /// What the destructor is to do. It may block, for the times of the policy.
+    void stop_at_end(StopPolicy policy) { stop_policy_ = policy; }
+
+    /// Lets the process go: nothing of this program waits for it or ends it any more. It stays a
+    /// zombie from its end to the end of this program, unless something else reaps it.
+    void detach();
+
 private:
     Result<std::optional<ExitStatus>> reap(int options);
+    Result<void> signal_all(int signal, bool tree) const;
     void release();
 
     pid_t pid_;
-    int pidfd_;
+    Fd pidfd_;
     std::string_view backend_;
+    std::map<int, Fd> pipes_;
+    Fd terminal_;
     std::optional<ExitStatus> status_;
+    std::optional<ResourceUsage> usage_;
+    std::optional<StopPolicy> stop_policy_;
 };
 
 }  // namespace spawntpl

@@ -3,10 +3,12 @@
 
 #include <spawntpl/child.hpp>
 #include <spawntpl/command.hpp>
+#include <spawntpl/environment.hpp>
 #include <spawntpl/error.hpp>
 #include <spawntpl/export.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,8 +17,17 @@ namespace spawntpl {
 struct TemplateOptions {
     /// Name of the backend to use, see backends(). Empty: the environment variable
     /// SPAWNTPL_BACKEND (not read by set-user-ID programs) and, without that, the first backend
-    /// that works here. A forced backend that does not work here is an error.
-    std::string backend;
+    /// that works here and can do what the Command asks for. A forced backend that does not work
+    /// here, or cannot do it, is an error.
+    std::string backend{};
+
+    /// The environment of children whose Command has none: prepared once, here, and not for each
+    /// child. Without it they get the caller's as it is at their start; no other thread may change
+    /// that at that moment.
+    std::optional<Environment> env{};
+
+    /// What spawn() without a Command starts, and where others can begin: see Template::command().
+    Command command{};
 };
 
 /// A program, found and prepared once, to be started many times.
@@ -40,13 +51,20 @@ public:
                                     const TemplateOptions& options = {});
 
     /// Starts a child. Returns when the program runs in it, or with the reason why it does not;
-    /// then no process is left behind.
-    Result<Child> spawn(const Command& command = {}) const;
+    /// then no process is left behind. What no backend that may be used can do is ENOTSUP.
+    Result<Child> spawn(const Command& command) const;
+
+    /// Starts TemplateOptions::command.
+    Result<Child> spawn() const;
+
+    /// TemplateOptions::command, to copy and to change for a start of its own.
+    const Command& command() const;
 
     /// The absolute path of the program; for from_fd() the given name.
     const std::string& program() const;
 
-    /// The name of the backend that starts the children.
+    /// The name of the backend that starts the children, but for those whose Command needs
+    /// another: see Child::backend().
     std::string_view backend() const;
 
 private:

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+#include "process_tree.hpp"
+
+#include <spawntpl/fd.hpp>
+
+#include <charconv>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace spawntpl::detail {
+
+namespace {
+
+struct Relations {
+    pid_t parent;
+    pid_t group;
+    pid_t session;
+};
+
+/// What /proc/PID/stat says; nothing of a process that is gone or a zombie.
+std::optional<Relations> read_relations(pid_t pid) {
+    std::string path = "/proc/" + std::to_string(pid) + "/stat";
+    Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    char buffer[512];
+    ssize_t length = file ? read(file.get(), buffer, sizeof(buffer)) : -1;
+    if (length <= 0)
+        return std::nullopt;
+    // The second field is the name, which may contain anything but is the only one in parentheses.
+    std::string_view text(buffer, static_cast<std::size_t>(length));
+    std::size_t end_of_name = text.rfind(')');
+    if (end_of_name == std::string_view::npos || end_of_name + 4 > text.size())
+        return std::nullopt;
+    text.remove_prefix(end_of_name + 2);
+    if (text[0] == 'Z' || text[0] == 'X')
+        return std::nullopt;
+
+    pid_t values[3];
+    const char* position = text.data() + 1;
+    for (pid_t& value : values) {
+        auto [end, error] = std::from_chars(position + 1, text.data() + text.size(), value);
+        if (error != std::errc())
+            return std::nullopt;
+        position = end;
+    }
+    return Relations{values[0], values[1], values[2]};
+}
+
+std::vector<pid_t> all_processes() {
+    std::vector<pid_t> pids;
+    DIR* directory = opendir("/proc");
+    while (directory) {
+        const dirent* entry = readdir(directory);
+        if (!entry)
+            break;
+        std::string_view name(entry->d_name);
+        pid_t pid = 0;
+        auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (error == std::errc() && end == name.data() + name.size())
+            pids.push_back(pid);
+    }
+    if (directory)
+        closedir(directory);
+    return pids;
+}
+
+class Tree {
+public:
+    explicit Tree(pid_t root) : root_(root) {}
+
+    /// Adds those that are not known yet; whether there were any. Sends them @p signal, if it is
+    /// not 0.
+    bool grow(int signal) {
+        bool grown = false;
+        for (pid_t pid : all_processes()) {
+            if (!is_new_member(pid))
+                continue;
+            Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+            // Now the number cannot become another's: it is the same process as before or not.
+            if (!pidfd || !is_new_member(pid))
+                continue;
+            if (signal != 0)
+                send(pidfd, signal);
+            members_.emplace(pid, std::move(pidfd));
+            grown = true;
+        }
+        return grown;
+    }
+
+    void send_all(int signal) const {
+        for (const auto& [pid, pidfd] : members_)
+            send(pidfd, signal);
+    }
+
+private:
+    static void send(const Fd& pidfd, int signal) {
+        syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0);
+    }
+
+    bool is_member(pid_t pid) const { return pid == root_ || members_.contains(pid); }
+
+    bool is_new_member(pid_t pid) const {
+        if (is_member(pid) || pid == getpid())
+            return false;
+        auto relations = read_relations(pid);
+        return relations && (is_member(relations->parent) || is_member(relations->group) ||
+                             is_member(relations->session));
+    }
+
+    pid_t root_;
+    std::map<pid_t, Fd> members_;
+};
+
+}  // namespace
+
+void signal_descendants(pid_t root, int signal) {
+    Tree tree(root);
+    while (tree.grow(0)) {
+    }
+    tree.send_all(signal);
+}
+
+void stop_and_signal_descendants(pid_t root, int signal) {
+    Tree tree(root);
+    while (tree.grow(SIGSTOP)) {
+    }
+    tree.send_all(signal);
+}
+
+}  // namespace spawntpl::detail
