@@ -209,22 +209,5 @@ TEST_P(Redirections, impossible_targets_are_named) {
         ExitStatus::exited(0));
 }
 
-TEST_P(Redirections, more_than_the_kernel_takes_are_refused_by_it_alone) {
-    allow_descriptors(1000);
-    Command command;
-    for (int target = 3; target < 303; ++target)
-        command.fd(target, 0);
-    auto child = must_open(payload("exit0")).spawn(command);
-    ASSERT_EQ(child.has_value(), backend() != "kernel");
-    if (child) {
-        EXPECT_TRUE(child->wait());
-    } else {
-        EXPECT_EQ(child.error().code, std::errc::argument_list_too_long);
-        EXPECT_EQ(child.error().step, Step::request);
-        EXPECT_THAT(child.error().message(),
-                    testing::HasSubstr("300 actions are needed, the kernel takes 256"));
-    }
-}
-
 }  // namespace
 }  // namespace spawntpl::tests
