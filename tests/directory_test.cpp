@@ -58,6 +58,64 @@ TEST_P(Directory, needs_no_read_permission) {
     EXPECT_EQ(show(Command().cwd(directory_ / "sub")).cwd, directory_ / "sub");
 }
 
+TEST_P(Directory, at_a_descriptor) {
+    std::filesystem::create_directories(directory_ / "sub/below");
+    Fd sub(::open((directory_ / "sub").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    EXPECT_EQ(show(Command().cwd_at(sub.get())).cwd, directory_ / "sub");
+    EXPECT_EQ(show(Command().cwd_at(sub.get(), "below")).cwd, directory_ / "sub/below");
+    EXPECT_EQ(show(Command().cwd_at(sub.get(), "..")).cwd, directory_.path());
+    EXPECT_EQ(show(Command().cwd_at(sub.get(), "/")).cwd, "/");
+    EXPECT_FALSE(show(Command().cwd_at(sub.get())).fds.contains(sub.get()));
+}
+
+TEST_P(Directory, at_a_descriptor_follows_the_directory) {
+    std::filesystem::create_directory(directory_ / "old");
+    Fd fd(::open((directory_ / "old").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    std::filesystem::rename(directory_ / "old", directory_ / "new");
+    EXPECT_EQ(show(Command().cwd_at(fd.get())).cwd, directory_ / "new");
+}
+
+TEST_P(Directory, at_the_callers_is_as_without_a_descriptor) {
+    auto before = std::filesystem::current_path();
+    std::filesystem::create_directory(directory_ / "sub");
+    std::filesystem::current_path(directory_.path());
+    EXPECT_EQ(show(Command().cwd_at(AT_FDCWD, "sub")).cwd, directory_ / "sub");
+    std::filesystem::current_path(before);
+}
+
+TEST_P(Directory, last_one_counts) {
+    Fd fd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    EXPECT_EQ(show(Command().cwd_at(fd.get()).cwd(directory_.path())).cwd, directory_.path());
+    EXPECT_EQ(show(Command().cwd(directory_.path()).cwd_at(fd.get())).cwd, "/");
+}
+
+TEST_P(Directory, bad_descriptor_is_named) {
+    Template program = must_open(payload("exit0"));
+    auto at_failure = [&](int fd, const std::string& path) {
+        Error error = failure(program, Command().cwd_at(fd, path));
+        EXPECT_EQ(error.step, Step::enter_directory);
+        EXPECT_EQ(error.source, fd);
+        EXPECT_EQ(error.path, path);
+        return error;
+    };
+    Fd null = open_null();
+    std::string number = std::to_string(null.get());
+    Error error = at_failure(null.get(), "");
+    EXPECT_EQ(error.code, std::errc::not_a_directory);
+    EXPECT_EQ(error.message(),
+              "cannot enter working directory of descriptor " + number + ": Not a directory");
+    error = at_failure(null.get(), "sub");
+    EXPECT_EQ(error.code, std::errc::not_a_directory);
+    EXPECT_EQ(error.message(),
+              "cannot enter working directory 'sub' of descriptor " + number + ": Not a directory");
+    Fd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    EXPECT_EQ(at_failure(root.get(), "none").code, std::errc::no_such_file_or_directory);
+    int closed = null.get();
+    null.reset();
+    EXPECT_EQ(at_failure(closed, "").code, std::errc::bad_file_descriptor);
+    EXPECT_EQ(at_failure(closed, "sub").code, std::errc::bad_file_descriptor);
+}
+
 TEST_P(Directory, missing_is_named) {
     Error error = cwd_failure(directory_ / "missing");
     EXPECT_EQ(error.code, std::errc::no_such_file_or_directory);

@@ -19,7 +19,9 @@ std::string redirection(const Error& error) {
 }
 
 std::string directory(const Error& error) {
-    std::string text = "cannot enter working directory " + quoted(error.path);
+    std::string text = "cannot enter working directory";
+    if (!error.path.empty() || error.source < 0)
+        text += " " + quoted(error.path);
     return error.source < 0 ? text : text + " of descriptor " + std::to_string(error.source);
 }
 
