@@ -13,6 +13,9 @@
 namespace spawntpl::tests {
 namespace {
 
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
 class ChildTest : public BackendTest {
 protected:
     Child start(std::vector<std::string> args) const {
@@ -183,6 +186,71 @@ TEST_P(ChildTest, ignored_sigchld_loses_the_status_but_not_the_start) {
         EXPECT_EQ(status.error().step, Step::wait);
     }
     sigaction(SIGCHLD, &old, nullptr);
+}
+
+TEST_P(ChildTest, wait_for_comes_back_when_the_time_is_over) {
+    Child child = start({"never"});
+    for (auto time : {-1h, 0h})
+        EXPECT_EQ(child.wait_for(time).value(), std::nullopt);
+    auto before = Clock::now();
+    EXPECT_EQ(child.wait_for(50ms).value(), std::nullopt);
+    EXPECT_GE(Clock::now() - before, 50ms);
+    EXPECT_EQ(child.wait_until(Clock::now() - 1h).value(), std::nullopt);
+    EXPECT_EQ(child.wait_until(Clock::time_point::min()).value(), std::nullopt);
+    EXPECT_TRUE(child.kill());
+    EXPECT_EQ(child.wait_for(1h).value()->signal(), SIGKILL);
+    EXPECT_EQ(child.wait_for(0ns).value()->signal(), SIGKILL) << "it was waited for already";
+}
+
+TEST_P(ChildTest, wait_for_comes_back_when_the_child_ends) {
+    EXPECT_EQ(start({"exit", "3"}).wait_for(1h), ExitStatus::exited(3));
+    EXPECT_EQ(start({"exit", "4"}).wait_for(std::chrono::nanoseconds::max()),
+              ExitStatus::exited(4));
+    EXPECT_EQ(start({"exit", "5"}).wait_until(Clock::time_point::max()), ExitStatus::exited(5));
+}
+
+TEST_P(ChildTest, wait_for_sleeps) {
+    Child child = start({"never"});
+    rusage before{}, after{};
+    getrusage(RUSAGE_THREAD, &before);
+    EXPECT_EQ(child.wait_for(100ms).value(), std::nullopt);
+    getrusage(RUSAGE_THREAD, &after);
+    EXPECT_LE(after.ru_nvcsw - before.ru_nvcsw, 2);
+    EXPECT_TRUE(child.kill());
+    EXPECT_TRUE(child.wait());
+}
+
+TEST_P(ChildTest, usage_is_known_after_the_wait) {
+    Child child = start({"exit", "0"});
+    EXPECT_EQ(child.usage(), std::nullopt);
+    EXPECT_TRUE(child.wait());
+    ASSERT_TRUE(child.usage());
+    EXPECT_GT(child.usage()->max_rss, 64U * 1024);
+    EXPECT_LT(child.usage()->max_rss, 64U * 1024 * 1024);
+}
+
+TEST_P(ChildTest, usage_counts_time_and_the_children_it_waited_for) {
+    std::string loop = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done";
+    auto child = must_open("/bin/sh").spawn(Command({"-c", "(" + loop + "); exit 0"}));
+    ASSERT_TRUE(child) << child.error().message();
+    EXPECT_TRUE(child->wait()->success());
+    EXPECT_GE(child->usage()->user_time + child->usage()->system_time, 2ms);
+}
+
+TEST_P(ChildTest, detached_is_nobodys) {
+    Child child = start({"never"});
+    pid_t pid = child.pid();
+    child.stop_at_end(StopPolicy::killing());
+    child.detach();
+    EXPECT_EQ(child.pidfd(), -1);
+    EXPECT_EQ(child.kill().error().code, std::errc::no_such_process);
+    EXPECT_EQ(child.wait().error().code, std::errc::no_child_process);
+    EXPECT_EQ(child.wait_for(1h).error().code, std::errc::no_child_process);
+    EXPECT_EQ(child.stop(StopPolicy::killing()).error().code, std::errc::no_such_process);
+    { Child gone = std::move(child); }
+    EXPECT_EQ(waitpid(pid, nullptr, WNOHANG), 0) << "it has ended";
+    kill(pid, SIGKILL);
+    EXPECT_EQ(waitpid(pid, nullptr, 0), pid);
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ Clock::time_point after(Duration time) {
     Clock::time_point now = Clock::now();
     if (time <= Duration::zero())
         return now;
-    return time < Clock::time_point::max() - now
+    // Compared as the coarser of the two: the other one's count could overflow.
+    return time < std::chrono::duration_cast<Duration>(Clock::time_point::max() - now)
                ? now + std::chrono::duration_cast<Clock::duration>(time)
                : Clock::time_point::max();
 }
@@ -198,7 +199,11 @@ Result<void> Child::signal_all(int signal, bool tree) const {
     } else if (pidfd_ && !status_) {
         detail::signal_descendants(pid_, signal);
     }
-    return send_signal(signal);
+    auto sent = send_signal(signal);
+    // It may have ended with its group; nobody has to wait for it where SIGCHLD is ignored.
+    if (!sent && sent.error().code == std::errc::no_such_process && pidfd_ && !status_)
+        return {};
+    return sent;
 }
 
 Result<ExitStatus> Child::stop(const StopPolicy& policy) {
@@ -213,7 +218,7 @@ Result<ExitStatus> Child::stop(const StopPolicy& policy) {
         if (signal != 0 && !status_)
             if (auto sent = signal_all(signal, policy.tree); !sent)
                 return std::unexpected(std::move(sent.error()));
-        auto status = wait_for(*time);
+        auto status = wait_until(after(*time));
         if (!status)
             return std::unexpected(std::move(status.error()));
         if (*status)

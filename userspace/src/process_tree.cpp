@@ -75,28 +75,44 @@ std::vector<pid_t> all_processes() {
 
 class Tree {
 public:
-    explicit Tree(pid_t root) : root_(root) {}
+    /// Whoever calls this has not waited for @p root, so its number is its own and its group's.
+    explicit Tree(pid_t root) : root_(root) {
+        if (getpgid(root) == root)
+            groups_.insert(root);
+    }
 
-    /// Adds those that are not known yet; whether there were any. Sends them @p signal, if it is
-    /// not 0.
+    /// Adds those that are not known yet; whether there were any. Sends them, and the groups that
+    /// they lead, @p signal, if it is not 0.
     bool grow(int signal) {
         bool grown = false;
         for (pid_t pid : all_processes()) {
-            if (!is_new_member(pid))
+            if (!is_new_member(read_relations(pid), pid))
                 continue;
             Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
             // Now the number cannot become another's: it is the same process as before or not.
-            if (!pidfd || !is_new_member(pid))
+            auto relations = read_relations(pid);
+            if (!pidfd || !is_new_member(relations, pid))
                 continue;
             if (signal != 0)
                 send(pidfd, signal);
+            if (signal != 0 && relations->group == pid) {
+                groups_.insert(pid);
+                send_group(pid, signal);
+            }
             members_.emplace(pid, std::move(pidfd));
             grown = true;
         }
         return grown;
     }
 
-    void send_all(int signal) const {
+    /// A group gets a signal as a whole, with those that are being born into it: processes that
+    /// fork and end at once, over and over, are not to be had one by one.
+    void send_groups(int signal) const {
+        for (pid_t group : groups_)
+            send_group(group, signal);
+    }
+
+    void send_members(int signal) const {
         for (const auto& [pid, pidfd] : members_)
             send(pidfd, signal);
     }
@@ -106,18 +122,23 @@ private:
         syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0);
     }
 
+    static void send_group(pid_t group, int signal) {
+        if (group != getpgrp())
+            kill(-group, signal);
+    }
+
     bool is_member(pid_t pid) const { return pid == root_ || members_.contains(pid); }
 
-    bool is_new_member(pid_t pid) const {
-        if (is_member(pid) || pid == getpid())
+    bool is_new_member(const std::optional<Relations>& relations, pid_t pid) const {
+        if (!relations || is_member(pid) || pid == getpid())
             return false;
-        auto relations = read_relations(pid);
-        return relations && (is_member(relations->parent) || is_member(relations->group) ||
-                             is_member(relations->session));
+        return is_member(relations->parent) || is_member(relations->group) ||
+               is_member(relations->session);
     }
 
     pid_t root_;
     std::map<pid_t, Fd> members_;
+    std::set<pid_t> groups_;  ///< that the root or a member leads
 };
 
 }  // namespace
@@ -126,14 +147,16 @@ void signal_descendants(pid_t root, int signal) {
     Tree tree(root);
     while (tree.grow(0)) {
     }
-    tree.send_all(signal);
+    tree.send_members(signal);
 }
 
 void stop_and_signal_descendants(pid_t root, int signal) {
     Tree tree(root);
+    tree.send_groups(SIGSTOP);
     while (tree.grow(SIGSTOP)) {
     }
-    tree.send_all(signal);
+    tree.send_groups(signal);
+    tree.send_members(signal);
 }
 
 }  // namespace spawntpl::detail

@@ -12,7 +12,8 @@ namespace spawntpl::detail {
 void signal_descendants(pid_t root, int signal);
 
 /// As signal_descendants(), but stops each process before it looks for its children, so that it
-/// cannot have any more. The root has to be stopped already.
+/// cannot have any more. The root has to be stopped already; it gets the signal, too, if it leads a
+/// process group.
 void stop_and_signal_descendants(pid_t root, int signal);
 
 }  // namespace spawntpl::detail
