@@ -243,6 +243,15 @@ TEST_P(Stop, tree_that_forks_without_end) {
     }
 }
 
+TEST_P(Stop, tree_gets_any_signal) {
+    Child child = start_tree("wf", {}, 5);
+    EXPECT_EQ(child.signal_tree(1000).error().code, std::errc::invalid_argument);
+    EXPECT_TRUE(child.signal_tree(SIGHUP));
+    EXPECT_EQ(child.wait()->signal(), SIGHUP);
+    expect_no_writer(child);
+    EXPECT_EQ(child.signal_tree(SIGHUP).error().code, std::errc::no_such_process);
+}
+
 TEST_P(Stop, tree_is_terminated) {
     Child child = start_tree("ww", {}, 25);
     EXPECT_EQ(child.stop({.terminate = for_ever, .tree = true})->signal(), SIGTERM);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "deadline.hpp"
 #include "process_tree.hpp"
+#include "stop_stages.hpp"
 
 #include <spawntpl/child.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -18,7 +19,7 @@ namespace spawntpl {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using detail::Clock;
 
 std::unexpected<Error> failure(int error, Step step) {
     return std::unexpected(Error{.code = {error, std::generic_category()}, .step = step});
@@ -38,24 +39,6 @@ ResourceUsage to_usage(const rusage& usage) {
     return {.user_time = to_duration(usage.ru_utime),
             .system_time = to_duration(usage.ru_stime),
             .max_rss = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
-}
-
-/// Now and some time, at most the last point of the clock.
-template <typename Duration>
-Clock::time_point after(Duration time) {
-    Clock::time_point now = Clock::now();
-    if (time <= Duration::zero())
-        return now;
-    // Compared as the coarser of the two: the other one's count could overflow.
-    return time < std::chrono::duration_cast<Duration>(Clock::time_point::max() - now)
-               ? now + std::chrono::duration_cast<Clock::duration>(time)
-               : Clock::time_point::max();
-}
-
-timespec time_left(Clock::time_point until) {
-    auto left = std::max(until - Clock::now(), Clock::duration::zero());
-    auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-    return {.tv_sec = seconds.count(), .tv_nsec = (left - seconds) / std::chrono::nanoseconds(1)};
 }
 
 }  // namespace
@@ -158,7 +141,7 @@ Result<std::optional<ExitStatus>> Child::try_wait() {
 }
 
 Result<std::optional<ExitStatus>> Child::wait_for(std::chrono::nanoseconds time) {
-    return wait_until(after(time));
+    return wait_until(detail::after(time));
 }
 
 Result<std::optional<ExitStatus>> Child::wait_until(Clock::time_point time) {
@@ -167,7 +150,7 @@ Result<std::optional<ExitStatus>> Child::wait_until(Clock::time_point time) {
         if (!status || *status || Clock::now() >= time)
             return status;
         pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-        timespec left = time_left(time);
+        timespec left = detail::time_left(time);
         if (ppoll(&ended, 1, &left, nullptr) < 0 && errno != EINTR)
             return failure(errno, Step::wait);
     }
@@ -186,45 +169,35 @@ Result<void> Child::kill() const {
 }
 
 Result<void> Child::kill_tree() const {
-    return signal_all(SIGKILL, true);
+    return signal_tree(SIGKILL);
 }
 
-Result<void> Child::signal_all(int signal, bool tree) const {
-    if (!tree)
-        return send_signal(signal);
-    if (signal == SIGKILL) {
-        if (auto stopped = send_signal(SIGSTOP); !stopped)
-            return stopped;
+Result<void> Child::signal_tree(int signal) const {
+    if (auto possible = send_signal(signal == SIGKILL ? SIGSTOP : 0); !possible)
+        return possible;
+    if (signal == SIGKILL)
         detail::stop_and_signal_descendants(pid_, signal);
-    } else if (pidfd_ && !status_) {
+    else
         detail::signal_descendants(pid_, signal);
-    }
     auto sent = send_signal(signal);
-    // It may have ended with its group; nobody has to wait for it where SIGCHLD is ignored.
-    if (!sent && sent.error().code == std::errc::no_such_process && pidfd_ && !status_)
+    // It may have ended meanwhile; nobody has to wait for it where SIGCHLD is ignored.
+    if (!sent && sent.error().code == std::errc::no_such_process)
         return {};
     return sent;
 }
 
 Result<ExitStatus> Child::stop(const StopPolicy& policy) {
-    struct Stage {
-        std::optional<std::chrono::milliseconds> time;
-        int signal;
-    };
-    const Stage stages[] = {{policy.wait, 0}, {policy.terminate, SIGTERM}, {policy.kill, SIGKILL}};
-    for (auto [time, signal] : stages) {
-        if (!time)
-            continue;
-        if (signal != 0 && !status_)
-            if (auto sent = signal_all(signal, policy.tree); !sent)
-                return std::unexpected(std::move(sent.error()));
-        auto status = wait_until(after(*time));
-        if (!status)
+    detail::StopStages stages(policy);
+    while (!status_) {
+        auto end = stages.begin_next(*this);
+        if (!end)
+            return std::unexpected(std::move(end.error()));
+        if (!*end)
+            return failure(ETIMEDOUT, Step::wait);
+        if (auto status = wait_until(**end); !status)
             return std::unexpected(std::move(status.error()));
-        if (*status)
-            return **status;
     }
-    return failure(ETIMEDOUT, Step::wait);
+    return *status_;
 }
 
 }  // namespace spawntpl

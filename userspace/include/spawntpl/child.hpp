@@ -89,6 +89,10 @@ public:
     /// reap.
     Result<void> kill_tree() const;
 
+    /// Sends a signal to the child and to all its descendants, as kill_tree() finds them. Those
+    /// that they start meanwhile may be missed, unless it is SIGKILL.
+    Result<void> signal_tree(int signal) const;
+
     /// Ends the child as @p policy says and waits for it. ETIMEDOUT if it still runs then.
     Result<ExitStatus> stop(const StopPolicy& policy);
 
@@ -101,7 +105,6 @@ public:
 
 private:
     Result<std::optional<ExitStatus>> reap(int options);
-    Result<void> signal_all(int signal, bool tree) const;
     void release();
 
     pid_t pid_;
