@@ -76,6 +76,8 @@ std::string what(const Error& error) {
         return "cannot wait for the child";
     case Step::send_signal:
         return "cannot send a signal to the child";
+    case Step::read_output:
+        return "cannot read what the child writes";
     }
     return "unknown step";
 }
@@ -132,6 +134,8 @@ std::string_view to_string(Step step) {
         return "wait";
     case Step::send_signal:
         return "send_signal";
+    case Step::read_output:
+        return "read_output";
     }
     return "unknown";
 }

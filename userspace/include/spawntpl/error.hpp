@@ -36,6 +36,7 @@ enum class Step {
     execute,       ///< executing it
     wait,          ///< waiting for a child
     send_signal,   ///< sending a signal to a child
+    read_output,   ///< reading what a child writes
 };
 
 /// The step's name as printed in JSON: the enumerator.
