@@ -3,8 +3,13 @@
 
 USERSPACE_BUILD := build/userspace
 
-.PHONY: userspace
+.PHONY: userspace docs
 
 userspace: packages ## build the library, the command and the tests into build/bin and build/lib
 	@test -f $(USERSPACE_BUILD)/Makefile || cmake -S userspace -B $(USERSPACE_BUILD)
 	@cmake --build $(USERSPACE_BUILD) -j $$(nproc)
+
+docs: packages ## make the reference of the library in build/docs
+	@mkdir -p build
+	@doxygen userspace/Doxyfile
+	@echo "docs: build/docs/html/index.html"

@@ -11,9 +11,9 @@ namespace spawntpl {
 
 /// One way of starting processes.
 struct BackendInfo {
-    std::string_view name;
-    std::string_view description;
-    bool available;
+    std::string_view name;                   ///< as TemplateOptions::backend has it
+    std::string_view description;            ///< a few words
+    bool available;                          ///< whether it works here
     std::string reason;                      ///< why it is not available, else empty
     std::vector<std::string_view> features;  ///< what it can do, some of backend_features()
 };

@@ -35,10 +35,15 @@ public:
     Child(pid_t pid, Fd pidfd, std::string_view backend, std::map<int, Fd> pipes = {},
           Fd terminal = {});
 
+    /// Takes over the process; @p other has none any more.
     Child(Child&& other) noexcept;
+
+    /// The same, after the end of what this one had.
     Child& operator=(Child&& other) noexcept;
+
     ~Child();
 
+    /// The process id. Once the child was waited for, another process can get it.
     pid_t pid() const { return pid_; }
 
     /// A close-on-exec pidfd, readable when the child has ended. The Child owns it.
@@ -59,6 +64,7 @@ public:
     /// EIO when no process has the other side open.
     int terminal() const { return terminal_.get(); }
 
+    /// Gives the caller's side of the pseudo-terminal away.
     Fd take_terminal() { return std::move(terminal_); }
 
     /// Blocks until the child ends. Later calls return the same status at once.
@@ -69,6 +75,8 @@ public:
 
     /// As wait(), but empty when the time is over. Sleeps; does not poll.
     Result<std::optional<ExitStatus>> wait_for(std::chrono::nanoseconds time);
+
+    /// The same with a point of CLOCK_MONOTONIC.
     Result<std::optional<ExitStatus>> wait_until(std::chrono::steady_clock::time_point time);
 
     /// What the child and those of its children that it waited for used; empty before one of the

@@ -176,7 +176,12 @@ public:
     /// child ends with status 127. Backends that always wait go on to do so.
     Command& return_early();
 
+    // --- what was set ---------------------------------------------------------------------------
+
+    /// The arguments that follow argv[0].
     const std::vector<std::string>& args() const { return args_; }
+
+    /// argv[0], if it was given.
     const std::optional<std::string>& arg0() const { return arg0_; }
 
     /// The environment given to env(), or null.
@@ -184,16 +189,26 @@ public:
 
     /// Name and value, or only the name of a variable that is unset; in the order of the calls.
     using EnvChange = std::pair<std::string, std::optional<std::string>>;
+
+    /// The changes to the environment.
     const std::vector<EnvChange>& env_changes() const { return env_changes_; }
 
+    /// A working directory.
     struct Directory {
-        int dirfd;
-        std::string path;
+        int dirfd;         ///< where a relative path starts, or AT_FDCWD
+        std::string path;  ///< empty: dirfd itself
     };
 
+    /// The working directory, if it was given.
     const std::optional<Directory>& directory() const { return directory_; }
+
+    /// The redirections, in the order of the calls: Error::index counts them.
     const std::vector<Redirection>& redirections() const { return redirections_; }
+
+    /// Whether inherit_fds() was called.
     bool inherits_fds() const { return inherit_fds_; }
+
+    /// All else.
     const Attributes& attributes() const { return attributes_; }
 
 private:

@@ -20,6 +20,7 @@ public:
     /// Entries are passed on as they are, repeated and malformed ones too.
     Environment(std::vector<std::string> entries) : entries_(std::move(entries)) {}
 
+    /// The same for entries in braces.
     Environment(std::initializer_list<std::string> entries) : entries_(entries) {}
 
     /// A copy of the caller's, as it is now. No other thread may change it at that moment.
@@ -34,8 +35,10 @@ public:
     /// The value of the first entry of that name.
     std::optional<std::string_view> get(std::string_view name) const;
 
+    /// All entries, in their order.
     const std::vector<std::string>& entries() const { return entries_; }
 
+    /// Whether the entries are the same, in the same order.
     bool operator==(const Environment&) const = default;
 
 private:

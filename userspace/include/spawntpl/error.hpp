@@ -44,13 +44,13 @@ SPAWNTPL_API std::string_view to_string(Step step);
 
 /// Why a call failed. `code` and `step` are always set, the rest where it applies.
 struct SPAWNTPL_API Error {
-    std::error_code code{};  ///< the errno, in std::generic_category()
-    Step step = Step::request;
-    int index = -1;        ///< place among the Command's redirections, or its resource limits
-    int target = -1;       ///< Step::redirect: the child's descriptor
-    int source = -1;       ///< the caller's descriptor or directory, where there is one
-    std::string path{};    ///< the program, directory or file that the step was about
-    std::string detail{};  ///< what errno cannot say, for example which limit was exceeded
+    std::error_code code{};     ///< the errno, in std::generic_category()
+    Step step = Step::request;  ///< what failed
+    int index = -1;             ///< place among the Command's redirections, or its resource limits
+    int target = -1;            ///< Step::redirect: the child's descriptor
+    int source = -1;            ///< the caller's descriptor or directory, where there is one
+    std::string path{};         ///< the program, directory or file that the step was about
+    std::string detail{};       ///< what errno cannot say, for example which limit was exceeded
     /// The system reported no step: it was found by looking for the cause afterwards.
     bool inferred = false;
 
@@ -58,6 +58,7 @@ struct SPAWNTPL_API Error {
     std::string message() const;
 };
 
+/// A value, or why there is none.
 template <typename T>
 using Result = std::expected<T, Error>;
 

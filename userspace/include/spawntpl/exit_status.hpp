@@ -8,12 +8,15 @@ namespace spawntpl {
 /// How a child ended: it exited with a code, or a signal killed it.
 class ExitStatus {
 public:
+    /// It exited with that code, 0 to 255.
     static constexpr ExitStatus exited(int code) { return {code, false, false}; }
 
+    /// That signal killed it.
     static constexpr ExitStatus killed(int signal, bool core_dumped) {
         return {signal, true, core_dumped};
     }
 
+    /// Whether it exited with code 0.
     constexpr bool success() const { return !killed_ && value_ == 0; }
 
     /// The exit code, unless a signal killed the child.
@@ -26,8 +29,10 @@ public:
         return killed_ ? std::optional(value_) : std::nullopt;
     }
 
+    /// Whether the signal made a core dump.
     constexpr bool core_dumped() const { return core_dumped_; }
 
+    /// Whether the two ended alike.
     bool operator==(const ExitStatus&) const = default;
 
 private:

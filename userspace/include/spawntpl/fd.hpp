@@ -16,8 +16,10 @@ public:
     /// Takes over @p fd; -1 is none.
     explicit Fd(int fd) : fd_(fd) {}
 
+    /// Takes over what @p other has; that has none then.
     Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 
+    /// The same, after closing its own.
     Fd& operator=(Fd&& other) noexcept {
         reset(std::exchange(other.fd_, -1));
         return *this;
@@ -40,6 +42,7 @@ public:
         errno = error;
     }
 
+    /// Whether there is one.
     explicit operator bool() const { return fd_ >= 0; }
 
 private:

@@ -12,7 +12,7 @@ namespace spawntpl {
 
 /// What a descriptor of the caller refers to when the child is started.
 struct FromFd {
-    int fd;
+    int fd;  ///< the caller's
 };
 
 /// A file, opened at the start of each child.
@@ -30,19 +30,21 @@ struct FromPipe {
 /// A file that contains these bytes and has no name, made at the start of each child. The child
 /// reads it from its beginning and cannot change it.
 struct FromData {
-    std::string bytes;
+    std::string bytes;  ///< any, zeros too
 };
 
 /// What another descriptor of the child refers to.
 struct SameAs {
-    int target;
+    int target;  ///< the child's
 };
 
 /// Nothing: the child does not have the descriptor.
 struct Closed {};
 
+/// One descriptor of the child and what it is to refer to.
 struct Redirection {
     int target;  ///< the child's descriptor
+    /// What it refers to.
     std::variant<FromFd, FromFile, FromPipe, FromData, SameAs, Closed> source;
 };
 

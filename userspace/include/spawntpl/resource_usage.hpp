@@ -8,9 +8,9 @@ namespace spawntpl {
 
 /// What a process used from its start to its end, see getrusage(2).
 struct ResourceUsage {
-    std::chrono::microseconds user_time;
-    std::chrono::microseconds system_time;
-    std::uint64_t max_rss;  ///< bytes
+    std::chrono::microseconds user_time;    ///< on a CPU, in the program
+    std::chrono::microseconds system_time;  ///< on a CPU, in the kernel
+    std::uint64_t max_rss;                  ///< the most memory at a time, in bytes
 };
 
 }  // namespace spawntpl

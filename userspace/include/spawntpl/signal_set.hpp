@@ -11,11 +11,13 @@ class SignalSet {
 public:
     constexpr SignalSet() = default;
 
+    /// These signals.
     constexpr SignalSet(std::initializer_list<int> signals) {
         for (int signal : signals)
             add(signal);
     }
 
+    /// Every signal.
     static constexpr SignalSet all() {
         SignalSet set;
         for (int signal = 1; signal <= 64; ++signal)
@@ -29,16 +31,19 @@ public:
         return *this;
     }
 
+    /// Any other number changes nothing.
     constexpr SignalSet& remove(int signal) {
         bits_ &= ~bit(signal);
         return *this;
     }
 
+    /// Whether the signal is in the set.
     constexpr bool contains(int signal) const { return (bits_ & bit(signal)) != 0; }
 
     /// Signal n is bit n - 1.
     constexpr std::uint64_t bits() const { return bits_; }
 
+    /// Whether they have the same signals.
     bool operator==(const SignalSet&) const = default;
 
 private:

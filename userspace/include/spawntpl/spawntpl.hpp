@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// @namespace spawntpl
 /// libspawntpl: prepare a program once, start it many times.
 
 #include <spawntpl/attributes.hpp>

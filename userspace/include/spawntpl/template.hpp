@@ -14,6 +14,7 @@
 
 namespace spawntpl {
 
+/// How to prepare a program.
 struct TemplateOptions {
     /// Name of the backend to use, see backends(). Empty: the environment variable
     /// SPAWNTPL_BACKEND (not read by set-user-ID programs) and, without that, the first backend
