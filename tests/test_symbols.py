@@ -16,9 +16,13 @@ def output(*command):
     return subprocess.run(command, text=True, check=True, stdout=subprocess.PIPE).stdout
 
 
+def c_header():
+    """Without comments."""
+    return re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
+
+
 def c_functions():
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
-    return set(re.findall(r"\b(spawntpl_\w+)\(", text))
+    return set(re.findall(r"\b(spawntpl_\w+)\(", c_header()))
 
 
 class Symbols(unittest.TestCase):

@@ -31,7 +31,10 @@ const Program* find_program(std::string_view name) {
 }
 
 std::string payload(std::string_view name) {
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "payloads" / name;
+    // Beside this program where it was built, and elsewhere where it was installed.
+    auto directory = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    auto built = directory / "payloads" / name;
+    return exists(built) ? built : directory.parent_path() / "libexec/spawntpl" / name;
 }
 
 std::expected<Invocation, std::string> resolve(const std::vector<std::string>& words) {
