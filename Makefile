@@ -22,6 +22,6 @@ format: ## format the C++ sources
 	git ls-files -co --exclude-standard 'userspace/*.[ch]pp' 'tests/*.[ch]pp' | xargs -r clang-format -i
 
 clean: ## remove what was built, but neither the kernel source tree nor the cache
-	rm -rf build/bin build/lib build/userspace build/docs build/vm build/boot build/check \
+	rm -rf build/bin build/lib build/userspace build/deb build/docs build/vm build/boot build/check \
 	  build/check-long build/kselftest build/kselftest-tree \
 	  build/kernel/base build/kernel/debug build/kernel/kselftest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What "make install" gives is complete: other programs build with it and run."""
+"""What "make install" and "make deb" give is complete: other programs build with it and run."""
 
 import os
 import re
@@ -123,6 +123,58 @@ class Install(Consumers, unittest.TestCase):
 
     def test_command_finds_its_library(self):
         output(self.root / self.prefix / "bin/spawntpl", "info")
+
+
+class Debian(Consumers, unittest.TestCase):
+    prefix = "usr"
+    packages = ("libspawntpl0", "libspawntpl-dev", "spawntpl")
+
+    @classmethod
+    def setUpClass(cls):
+        output("make", "-C", ROOT, "deb")
+        directory = tempfile.TemporaryDirectory(prefix="spawntpl-test.")
+        cls.addClassCleanup(directory.cleanup)
+        cls.root = Path(directory.name)
+        cls.files = {path.name.split("_")[0]: path for path in (ROOT / "build/deb").glob("*.deb")}
+        for file in cls.files.values():
+            output("dpkg", "-x", file, cls.root)
+
+    def field(self, package, name):
+        return output("dpkg-deb", "--field", self.files[package], name).strip()
+
+    def contents(self, package):
+        return output("dpkg-deb", "--contents", self.files[package])
+
+    def test_packages(self):
+        self.assertEqual(set(self.files), set(self.packages))
+        for package in self.packages:
+            self.assertIn(f"./usr/share/doc/{package}/copyright", self.contents(package))
+
+    def test_dependencies(self):
+        version = self.field("libspawntpl0", "Version")
+        self.assertIn("libstdc++6", self.field("libspawntpl0", "Depends"))
+        for package in ("libspawntpl-dev", "spawntpl"):
+            self.assertIn(f"libspawntpl0 (= {version})", self.field(package, "Depends"))
+
+    def test_library_is_where_the_linker_looks(self):
+        multiarch = output("gcc", "-print-multiarch").strip()
+        self.assertIn(f"./usr/lib/{multiarch}/libspawntpl.so.0 ->", self.contents("libspawntpl0"))
+        self.assertNotIn("RUNPATH", output("readelf", "-d", self.root / "usr/bin/spawntpl"))
+
+    def test_dpkg_installs_and_removes_them(self):
+        database = self.work / "var/lib/dpkg"
+        (database / "info").mkdir(parents=True)
+        (database / "updates").mkdir()
+        (database / "status").touch()
+        # Into a root that has nothing else: no library that they need, nor a loader to configure.
+        dpkg = ("dpkg", f"--root={self.work}", f"--log={self.work}/log", "--force-not-root",
+                "--force-script-chrootless", "--force-depends")
+        output(*dpkg, "--unpack", *self.files.values())
+        listed = output("dpkg-query", f"--admindir={database}", "-W", "-f", "${Package}\n")
+        self.assertEqual(set(listed.split()), set(self.packages))
+        self.assertTrue((self.work / "usr/bin/spawntpl").exists())
+        output(*dpkg, "--purge", *self.packages)
+        self.assertFalse((self.work / "usr/bin/spawntpl").exists())
 
 
 class Manual(unittest.TestCase):
