@@ -33,7 +33,8 @@ std::string what(const Error& error) {
     case Step::resolve_program:
         return "cannot find program " + quoted(error.path);
     case Step::request:
-        return "cannot start " + quoted(error.path) + " as requested";
+        return "cannot start " + (error.path.empty() ? "a program" : quoted(error.path)) +
+               " as requested";
     case Step::redirect:
         return redirection(error);
     case Step::enter_directory:
