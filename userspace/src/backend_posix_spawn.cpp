@@ -254,7 +254,9 @@ Fd open_pidfd(pid_t pid) {
 /// Whether the process has not been waited for, by whatever means.
 bool is_child(const Fd& pidfd) {
     siginfo_t info;
-    return waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+    return waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG | WNOWAIT) ==
+               0 ||
+           errno != ECHILD;
 }
 
 class PosixSpawnStarter : public Starter {
