@@ -5,10 +5,8 @@
 
 #include <charconv>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <dirent.h>
@@ -21,13 +19,6 @@ namespace spawntpl::detail {
 
 namespace {
 
-struct Relations {
-    pid_t parent;
-    pid_t group;
-    pid_t session;
-};
-
-/// What /proc/PID/stat says; nothing of a process that is gone or a zombie.
 std::optional<Relations> read_relations(pid_t pid) {
     std::string path = "/proc/" + std::to_string(pid) + "/stat";
     Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -35,24 +26,7 @@ std::optional<Relations> read_relations(pid_t pid) {
     ssize_t length = file ? read(file.get(), buffer, sizeof(buffer)) : -1;
     if (length <= 0)
         return std::nullopt;
-    // The second field is the name, which may contain anything but is the only one in parentheses.
-    std::string_view text(buffer, static_cast<std::size_t>(length));
-    std::size_t end_of_name = text.rfind(')');
-    if (end_of_name == std::string_view::npos || end_of_name + 4 > text.size())
-        return std::nullopt;
-    text.remove_prefix(end_of_name + 2);
-    if (text[0] == 'Z' || text[0] == 'X')
-        return std::nullopt;
-
-    pid_t values[3];
-    const char* position = text.data() + 1;
-    for (pid_t& value : values) {
-        auto [end, error] = std::from_chars(position + 1, text.data() + text.size(), value);
-        if (error != std::errc())
-            return std::nullopt;
-        position = end;
-    }
-    return Relations{values[0], values[1], values[2]};
+    return parse_relations({buffer, static_cast<std::size_t>(length)});
 }
 
 std::vector<pid_t> all_processes() {
@@ -142,6 +116,28 @@ private:
 };
 
 }  // namespace
+
+std::optional<Relations> parse_relations(std::string_view stat) {
+    // The second field is the name, which may contain anything but is the only one in parentheses.
+    std::size_t end_of_name = stat.rfind(')');
+    if (end_of_name == std::string_view::npos)
+        return std::nullopt;
+    stat.remove_prefix(end_of_name + 1);
+    if (stat.size() < 2 || stat[0] != ' ' || stat[1] == 'Z' || stat[1] == 'X')
+        return std::nullopt;
+
+    pid_t values[3];
+    stat.remove_prefix(2);
+    for (pid_t& value : values) {
+        if (!stat.starts_with(' '))
+            return std::nullopt;
+        auto [end, error] = std::from_chars(stat.data() + 1, stat.data() + stat.size(), value);
+        if (error != std::errc())
+            return std::nullopt;
+        stat.remove_prefix(static_cast<std::size_t>(end - stat.data()));
+    }
+    return Relations{values[0], values[1], values[2]};
+}
 
 void signal_descendants(pid_t root, int signal) {
     Tree tree(root);

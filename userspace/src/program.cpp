@@ -139,15 +139,16 @@ std::string script_interpreter(const std::string& path) {
     if (!file)
         return {};
     ssize_t length = pread(file.get(), head, sizeof(head), 0);
-    if (length < 2)
-        return {};
+    return length > 0 ? interpreter_in({head, static_cast<std::size_t>(length)}) : std::string();
+}
 
-    std::string_view line(head, static_cast<std::size_t>(length));
-    if (!line.starts_with("#!"))
+std::string interpreter_in(std::string_view head) {
+    if (!head.starts_with("#!"))
         return {};
-    line = line.substr(2, line.find('\n') - 2);
+    std::string_view line = head.substr(2, head.find('\n') - 2);
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
-    return std::string(line.substr(0, line.find_first_of(" \t")));
+    // The kernel takes it for a string that ends with a NUL.
+    return std::string(line.substr(0, line.find_first_of(std::string_view(" \t\0", 3))));
 }
 
 }  // namespace spawntpl::detail

@@ -46,4 +46,7 @@ Result<Program> adopt_program(int fd, std::string_view name);
 /// The interpreter that a "#!" file names: empty if the file is no script or cannot be read.
 std::string script_interpreter(const std::string& path);
 
+/// The same of a file that begins with @p head.
+std::string interpreter_in(std::string_view head);
+
 }  // namespace spawntpl::detail
