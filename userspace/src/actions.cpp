@@ -111,6 +111,7 @@ Result<void> ActionList::add_fds() {
 
 void ActionList::add_limits_and_scheduling() {
     const Attributes& attributes = launch_.command().attributes();
+    limits_.reserve(attributes.limits.size());
     for (std::size_t i = 0; i < attributes.limits.size(); ++i) {
         const ResourceLimit& limit = attributes.limits[i];
         limits_.push_back({.resource = static_cast<std::uint32_t>(limit.resource),

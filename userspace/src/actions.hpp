@@ -5,7 +5,6 @@
 #include "uapi/linux/spawn_template.h"
 
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <vector>
 
@@ -71,7 +70,7 @@ private:
     std::size_t fds_end_ = 0;
 
     // Operands that actions point to, and descriptors that they read.
-    std::deque<spawn_template_rlimit> limits_;
+    std::vector<spawn_template_rlimit> limits_;
     SchedulerOperand scheduler_{};
     std::vector<unsigned long> cpus_;
     spawn_template_ids ids_{};

@@ -95,9 +95,10 @@ public:
             plan_.path = program.path.c_str();
         plan_.argv = launch.argv();
         plan_.envp = launch.envp();
+        const Attributes& attributes = launch.command().attributes();
         // Nobody outside can be seen from a new pid namespace.
-        bool sees_parent = !(launch.command().attributes().namespaces & CLONE_NEWPID);
-        plan_.parent = sees_parent ? getpid() : 0;
+        if (attributes.parent_death_signal && !(attributes.namespaces & CLONE_NEWPID))
+            plan_.parent = getpid();
     }
 
     Result<void> make() {

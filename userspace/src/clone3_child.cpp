@@ -5,6 +5,7 @@
 // system calls only, and none that is a cancellation point of libc.
 #include "clone3_child.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
@@ -182,8 +183,8 @@ SPAWNTPL_IN_CHILD [[noreturn, gnu::noinline]] void run_child(ChildPlan* plan_poi
 
 #ifdef __x86_64__
 
-/// Makes room below what the caller uses: the child may have set a limit by which its stack, which
-/// is the caller's, could not grow.
+/// Makes room below what the caller uses: the child may set a limit by which its stack, which is
+/// the caller's, could not grow.
 [[gnu::noinline]] void touch_stack() {
     volatile char room[16 * 1024];
     for (std::size_t i = 0; i < sizeof(room); i += 1024)
@@ -196,7 +197,9 @@ SPAWNTPL_IN_CHILD [[noreturn, gnu::noinline]] void run_child(ChildPlan* plan_poi
 
 long clone_child(clone_args& args, [[maybe_unused]] ChildPlan& plan) {
 #ifdef __x86_64__
-    touch_stack();
+    auto sets_limit = [](const auto& action) { return action.type == SPAWN_TEMPLATE_RLIMIT; };
+    if (std::ranges::any_of(plan.after_fds, sets_limit))
+        touch_stack();
     // libc has no function for a child that must not return into its caller's frame. It leaves the
     // red zone alone, which may hold what the caller still needs. Its operands are in registers
     // that neither the system call nor the child's first instructions change.

@@ -32,7 +32,7 @@ struct ChildPlan {
     int program = -1;            ///< the program's descriptor, where it has no path
     char* const* argv = nullptr;
     char* const* envp = nullptr;
-    pid_t parent = 0;  ///< what the child's getppid() says as long as the caller lives
+    pid_t parent = 0;  ///< for a parent-death signal: getppid() as long as the caller lives
 
     // What the child does, in this order.
     std::span<const spawn_template_action> before_fds{};
