@@ -39,7 +39,7 @@ TEST(ErrorMessage, is_another_for_each_step) {
     std::set<std::string> messages;
     std::set<std::string_view> names;
     int count = 0;
-    for (Step step = Step::choose_backend; step <= Step::read_output;
+    for (Step step = Step::choose_backend; step <= Step::supervise;
          step = static_cast<Step>(static_cast<int>(step) + 1), ++count) {
         messages.insert(make_error(EIO, step).message());
         names.insert(to_string(step));

@@ -34,6 +34,8 @@ constexpr std::pair<spawntpl_step, Step> steps[] = {
     {SPAWNTPL_STEP_EXECUTE, Step::execute},
     {SPAWNTPL_STEP_WAIT, Step::wait},
     {SPAWNTPL_STEP_SEND_SIGNAL, Step::send_signal},
+    {SPAWNTPL_STEP_READ_OUTPUT, Step::read_output},
+    {SPAWNTPL_STEP_SUPERVISE, Step::supervise},
 };
 
 int number_of(Step step) {

@@ -79,6 +79,9 @@ std::string what(const Error& error) {
         return "cannot send a signal to the child";
     case Step::read_output:
         return "cannot read what the child writes";
+    case Step::supervise:
+        return error.path.empty() ? "cannot watch children"
+                                  : "cannot run " + quoted(error.path) + " as a job";
     }
     return "unknown step";
 }
@@ -137,6 +140,8 @@ std::string_view to_string(Step step) {
         return "send_signal";
     case Step::read_output:
         return "read_output";
+    case Step::supervise:
+        return "supervise";
     }
     return "unknown";
 }

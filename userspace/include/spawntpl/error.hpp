@@ -37,6 +37,7 @@ enum class Step {
     wait,          ///< waiting for a child
     send_signal,   ///< sending a signal to a child
     read_output,   ///< reading what a child writes
+    supervise,     ///< watching children, or running a job
 };
 
 /// The step's name as printed in JSON: the enumerator.

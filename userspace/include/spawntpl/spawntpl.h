@@ -74,7 +74,9 @@ enum spawntpl_step {
     SPAWNTPL_STEP_OPEN_PROGRAM = 21, /**< opening the program at the start of a child */
     SPAWNTPL_STEP_EXECUTE = 22,      /**< executing it */
     SPAWNTPL_STEP_WAIT = 23,         /**< waiting for a child */
-    SPAWNTPL_STEP_SEND_SIGNAL = 24   /**< sending a signal to a child */
+    SPAWNTPL_STEP_SEND_SIGNAL = 24,  /**< sending a signal to a child */
+    SPAWNTPL_STEP_READ_OUTPUT = 25,  /**< not in this interface: reading what a child writes */
+    SPAWNTPL_STEP_SUPERVISE = 26     /**< not in this interface: watching many children */
 };
 
 /**

@@ -13,9 +13,11 @@
 #include <spawntpl/exception.hpp>
 #include <spawntpl/exit_status.hpp>
 #include <spawntpl/fd.hpp>
+#include <spawntpl/job.hpp>
 #include <spawntpl/redirection.hpp>
 #include <spawntpl/resource_usage.hpp>
 #include <spawntpl/run.hpp>
 #include <spawntpl/signal_set.hpp>
 #include <spawntpl/stop_policy.hpp>
+#include <spawntpl/supervisor.hpp>
 #include <spawntpl/template.hpp>

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "running_job.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <signal.h>
+
+namespace spawntpl::detail {
+
+RunningJob::RunningJob(Job job, Child child, JobResult result, Clock::time_point started,
+                       EventLoop& loop, Token first_token)
+    : job_(std::move(job)),
+      child_(std::move(child)),
+      result_(std::move(result)),
+      started_(started),
+      loop_(loop),
+      first_token_(first_token) {
+    result_.pid = child_.pid();
+    result_.backend = child_.backend();
+}
+
+void RunningJob::watch() {
+    if (job_.time_limit)
+        deadline_ = after(*job_.time_limit);
+    auto awaited = await_events();
+    if (awaited)
+        return;
+    static_cast<void>(child_.kill());
+    static_cast<void>(child_.wait());
+    loop_.cancel(first_token_);
+    result_.status = std::unexpected(std::move(awaited.error()));
+    finish();
+}
+
+Result<void> RunningJob::await_events() {
+    for (const Redirection& redirection : job_.command.redirections())
+        if (auto* pipe = std::get_if<FromPipe>(&redirection.source); pipe && pipe->child_writes) {
+            outputs_.push_back({redirection.target, child_.take_pipe(redirection.target)});
+            if (!job_.on_output)
+                result_.output[redirection.target];
+        }
+    if (auto awaited = loop_.await_exit(first_token_, child_.pidfd()); !awaited)
+        return awaited;
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+        if (auto read = loop_.read(output_token(i), outputs_[i].pipe.get()); !read)
+            return read;
+        ++open_outputs_;
+    }
+    return {};
+}
+
+void RunningJob::handle(const Event& event) {
+    if (event.token == first_token_)
+        child_ended();
+    else
+        got_output(event.token - first_token_ - 1, event);
+}
+
+void RunningJob::child_ended() {
+    auto status = child_.try_wait();
+    if (status && !*status) {
+        // Not this child's end after all.
+        if (auto awaited = loop_.await_exit(first_token_, child_.pidfd()); awaited)
+            return;
+        status = std::unexpected(watch_error(ENOMEM));
+    }
+    if (phase_ == Phase::abandoned) {
+        phase_ = Phase::over;
+        return;
+    }
+    if (status)
+        result_.status = **status;
+    else
+        result_.status = std::unexpected(std::move(status.error()));
+    result_.usage = child_.usage();
+    result_.duration = Clock::now() - started_;
+    drain();
+}
+
+void RunningJob::drain() {
+    phase_ = Phase::draining;
+    if (open_outputs_ == 0)
+        finish();
+    else
+        deadline_ = after(job_.output_grace);
+}
+
+void RunningJob::got_output(std::size_t index, const Event& event) {
+    if (index >= outputs_.size() || !outputs_[index].pipe)
+        return;
+    int target = outputs_[index].target;
+    if (event.bytes.empty()) {
+        outputs_[index].pipe.reset();
+        --open_outputs_;
+        if (phase_ == Phase::draining && open_outputs_ == 0)
+            finish();
+    } else if (job_.on_output) {
+        job_.on_output(result_.id, target, event.bytes);
+    } else {
+        Captured& captured = result_.output[target];
+        std::size_t kept = std::min(event.bytes.size(), job_.capture_limit - captured.bytes.size());
+        captured.bytes.append(event.bytes.substr(0, kept));
+        captured.dropped += event.bytes.size() - kept;
+    }
+}
+
+void RunningJob::expire() {
+    deadline_ = Clock::time_point::max();
+    switch (phase_) {
+    case Phase::running:
+        stop(JobEnd::timed_out, job_.stop);
+        break;
+    case Phase::stopping:
+        next_stop_stage();
+        break;
+    case Phase::draining:
+        finish();
+        break;
+    case Phase::abandoned:
+    case Phase::over:
+        break;
+    }
+}
+
+void RunningJob::stop(JobEnd why, const StopPolicy& policy) {
+    if (phase_ == Phase::draining) {
+        // Nothing is left to stop but the reading.
+        deadline_ = Clock::now();
+        return;
+    }
+    if (phase_ == Phase::running)
+        result_.end = why;
+    phase_ = Phase::stopping;
+    stop_stages_.emplace(policy);
+    next_stop_stage();
+}
+
+void RunningJob::next_stop_stage() {
+    while (true) {
+        auto end = stop_stages_->begin_next(child_);
+        if (end && !*end)
+            break;
+        // One that has ended already is told of by an event.
+        if (end || end.error().code == std::errc::no_such_process) {
+            deadline_ = end ? **end : Clock::time_point::max();
+            return;
+        }
+        stop_error_ = std::move(end.error());
+    }
+    result_.status = std::unexpected(stop_error_.value_or(
+        Error{.code = {ETIMEDOUT, std::generic_category()}, .step = Step::wait}));
+    result_.duration = Clock::now() - started_;
+    phase_ = Phase::abandoned;
+    close_outputs();
+    has_result_ = true;
+}
+
+void RunningJob::close_outputs() {
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+        if (outputs_[i].pipe) {
+            loop_.cancel(output_token(i));
+            outputs_[i].pipe.reset();
+        }
+    open_outputs_ = 0;
+}
+
+void RunningJob::finish() {
+    close_outputs();
+    phase_ = Phase::over;
+    deadline_ = Clock::time_point::max();
+    has_result_ = true;
+}
+
+}  // namespace spawntpl::detail
