@@ -60,6 +60,7 @@ public:
 
     ~State() {
         queue_.clear();
+        watches_.clear();
         for (auto& [id, running] : running_) {
             running.job().on_output = [](JobId, int, std::string_view) {};
             running.job().on_end = {};

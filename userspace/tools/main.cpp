@@ -18,15 +18,17 @@ int main(int argc, char** argv) {
     int exit_status = 0;
     spawntpl::tools::add_bench(app, exit_status);
     spawntpl::tools::add_info(app, exit_status);
+    spawntpl::tools::add_map(app, tail, exit_status);
     spawntpl::tools::add_run(app, tail, exit_status);
     try {
         app.parse(static_cast<int>(end - argv), argv);
-        if (!tail.empty() && !app.got_subcommand("run"))
+        if (!tail.empty() && !app.got_subcommand("run") && !app.got_subcommand("map"))
             throw CLI::ExtrasError(tail);
         if (app.get_subcommands().empty())
             throw CLI::RequiredError("a subcommand");
     } catch (const CLI::ParseError& error) {
-        // As env(1): a status of its own, for "run" passes on those of programs.
+        // As env(1): a status of its own, for "run" passes on those of programs, and "map" has
+        // some.
         return app.exit(error) == 0 ? 0 : 125;
     }
     return exit_status;

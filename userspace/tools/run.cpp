@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
+#include "program_words.hpp"
 
 #include <spawntpl/spawntpl.hpp>
 
@@ -102,13 +103,7 @@ void add_run(CLI::App& app, const std::vector<std::string>& tail, int& exit_stat
     // Whatever follows the program is its own, "--" included.
     command->prefix_command();
     command->callback([command, options, &tail, &exit_status] {
-        auto& words = options->program_and_args;
-        words = command->remaining();
-        if (!words.empty() && words.front().starts_with('-'))
-            throw CLI::ExtrasError({words.front()});
-        words.insert(words.end(), tail.begin() + (words.empty() && !tail.empty()), tail.end());
-        if (words.empty())
-            throw CLI::RequiredError("PROGRAM");
+        options->program_and_args = program_words(*command, tail);
         exit_status = run(*options);
     });
 }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "map_command.hpp"
+#include "map_input.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace spawntpl::tools {
+
+/// What to do about the other jobs when one has failed.
+enum class Halt { never, soon, now };
+
+struct MapOptions {
+    std::string backend{};
+    std::size_t jobs = 1;
+    bool keep_order = false;
+    bool ungroup = false;
+    bool json = false;
+    bool progress = true;
+    std::optional<std::chrono::milliseconds> time_limit{};
+    std::chrono::milliseconds stop_time{5000};  ///< from SIGTERM to SIGKILL
+    unsigned retries = 0;
+    Halt halt = Halt::never;
+};
+
+// Exit statuses, those of xargs where it has them.
+inline constexpr int some_job_failed = 123;
+inline constexpr int halted = 124;
+inline constexpr int map_failed = 125;
+inline constexpr int cannot_execute = 126;
+inline constexpr int not_found = 127;
+
+/// Runs a command for all of the input. Returns the exit status, or ends this process by the signal
+/// that interrupted it.
+int run_map(const MapOptions& options, const MapCommand& command, MapInput& input);
+
+}  // namespace spawntpl::tools
