@@ -435,6 +435,42 @@ TEST_P(SupervisorTest, callbacks_may_submit_but_not_wait) {
     }
 }
 
+/// A coroutine that begins at once and is gone at its end.
+struct Detached {
+    struct promise_type {
+        Detached get_return_object() { return {}; }
+        std::suspend_never initial_suspend() { return {}; }
+        std::suspend_never final_suspend() noexcept { return {}; }
+        void return_void() {}
+        void unhandled_exception() { std::terminate(); }
+    };
+};
+
+Detached run_one_after_the_other(Supervisor& supervisor, std::vector<Job> jobs,
+                                 std::vector<JobResult>& results) {
+    for (Job& job : jobs)
+        results.push_back(co_await supervisor.run(std::move(job)));
+}
+
+TEST_P(SupervisorTest, coroutines_can_await_jobs) {
+    Supervisor supervisor = make({.max_running = 2, .max_queued = 1});
+    std::vector<JobResult> first, second, third, refused;
+    run_one_after_the_other(supervisor, {exiting(1), exiting(2), exiting(3)}, first);
+    run_one_after_the_other(supervisor, {exiting(4)}, second);
+    run_one_after_the_other(supervisor, {exiting(5)}, third);
+    run_one_after_the_other(supervisor, {exiting(6)}, refused);
+    EXPECT_THAT(first, IsEmpty());
+    while (supervisor.running() + supervisor.queued() > 0)
+        ASSERT_TRUE(supervisor.turn());
+    ASSERT_THAT(first, SizeIs(3));
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(first[static_cast<std::size_t>(i)].status->code(), i + 1);
+    EXPECT_EQ(second.at(0).status->code(), 4);
+    EXPECT_EQ(third.at(0).status->code(), 5);
+    EXPECT_EQ(refused.at(0).end, JobEnd::not_started);
+    EXPECT_EQ(refused.at(0).status.error().code, std::errc::resource_unavailable_try_again);
+}
+
 TEST_P(SupervisorTest, an_exception_of_a_callback_loses_nothing) {
     Supervisor supervisor = make({.max_running = 10});
     int thrown = 0;

@@ -7,12 +7,14 @@
 #include <spawntpl/stop_policy.hpp>
 
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace spawntpl {
 
@@ -73,6 +75,13 @@ public:
     /// Whether try_submit() would fail.
     bool full() const;
 
+    class Running;
+
+    /// For coroutines: `JobResult result = co_await supervisor.run(job)`. The coroutine goes on
+    /// inside turn(); it takes the place of Job::on_end. If the queue is full the result is EAGAIN
+    /// at once. Coroutines of jobs that the destructor ends do not go on any more.
+    Running run(Job job);
+
     /// The next result, in the order in which jobs end; waits for one. Empty when no job without
     /// Job::on_end is left.
     Result<std::optional<JobResult>> next();
@@ -120,5 +129,37 @@ private:
 
     std::unique_ptr<State> state_;
 };
+
+/// What Supervisor::run() returns, to be awaited at once.
+class Supervisor::Running {
+public:
+    Running(Supervisor& supervisor, Job job) : supervisor_(supervisor), job_(std::move(job)) {}
+
+    bool await_ready() const { return false; }
+
+    bool await_suspend(std::coroutine_handle<> waiter) {
+        job_.on_end = [this, waiter](JobResult result) {
+            result_ = std::move(result);
+            waiter.resume();
+        };
+        auto submitted = supervisor_.try_submit(std::move(job_));
+        if (submitted)
+            return true;
+        result_ = {.end = JobEnd::not_started,
+                   .status = std::unexpected(std::move(submitted.error()))};
+        return false;
+    }
+
+    JobResult await_resume() { return std::move(result_); }
+
+private:
+    Supervisor& supervisor_;
+    Job job_;
+    JobResult result_{};
+};
+
+inline Supervisor::Running Supervisor::run(Job job) {
+    return {*this, std::move(job)};
+}
 
 }  // namespace spawntpl
