@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 include kernel-patch/kernel.mk
 include qemu/qemu.mk
 include userspace/userspace.mk
+include bpf/bpf.mk
 include tests/tests.mk
 include tests/demo.mk
 
@@ -19,9 +20,9 @@ packages: ## install the Debian packages that are missing
 	@.ci/install
 
 format: ## format the C++ sources
-	git ls-files -co --exclude-standard 'userspace/*.[ch]pp' 'tests/*.[ch]pp' | xargs -r clang-format -i
+	git ls-files -co --exclude-standard 'userspace/*.[ch]pp' 'bpf/*.[ch]pp' 'tests/*.[ch]pp' | xargs -r clang-format -i
 
 clean: ## remove what was built, but neither the kernel source tree nor the cache
-	rm -rf build/bin build/lib build/userspace build/deb build/docs build/vm build/boot build/check \
+	rm -rf build/bin build/lib build/userspace build/bpf build/deb build/docs build/vm build/boot build/check \
 	  build/check-long build/kselftest build/kselftest-tree \
 	  build/kernel/base build/kernel/debug build/kernel/kselftest
