@@ -161,7 +161,7 @@ void Lives::end() {
     for (auto& [pid, life] : lives_) {
         if (!life.process.shown)
             continue;
-        life.outcome = "running";
+        life.outcome = life.process.exited ? class_name(life.process.class_) : "running";
         life.process.start = life.stages.front().start;
         life.process.duration = 0;
         for (const spawnlat_event& event : life.stages)

@@ -72,7 +72,7 @@ public:
     bool wanted() const { return !sinks_.empty(); }
     void take(const spawnlat_event& event);
 
-    /// Writes those that have not ended, and closes the sinks.
+    /// Writes those that run or were not seen to be reaped, and closes the sinks.
     void end();
 
 private:

@@ -99,25 +99,28 @@ private:
         return btf__find_by_name_kind(types_, name.c_str(), kind);
     }
 
-    /// The function tracer may not be built in, and may be forbidden: only trying tells.
+    /// The function tracer may not be built in or forbidden, and one helper is there since Linux
+    /// 5.15: only trying tells.
     bool can_trace_functions() const {
-        const bpf_insn nothing[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0},
-                                    {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+        const bpf_insn instructions[] = {
+            {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_get_current_task_btf},
+            {BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_0, 0, 0},
+            {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_task_pt_regs},
+            {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
+            {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
         bpf_prog_load_opts options{};
         options.sz = sizeof(options);
         options.expected_attach_type = BPF_TRACE_FENTRY;
         options.attach_btf_id = std::max(find("schedule_tail", BTF_KIND_FUNC), 0);
-        int program = bpf_prog_load(BPF_PROG_TYPE_TRACING, nullptr, "GPL", nothing,
-                                    std::size(nothing), &options);
+        int program = bpf_prog_load(BPF_PROG_TYPE_TRACING, nullptr, "GPL", instructions,
+                                    std::size(instructions), &options);
         if (program < 0)
             return false;
         int link = bpf_raw_tracepoint_open(nullptr, program);
         if (link >= 0)
             close(link);
         close(program);
-        // Where the number of the system call is read from, since Linux 5.15.
-        return link >= 0 &&
-               libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACING, BPF_FUNC_task_pt_regs, nullptr) == 1;
+        return link >= 0;
     }
 
     const btf* types_;
@@ -158,7 +161,8 @@ std::vector<Hook> list_hooks(const spawnlat_bpf& skeleton, const ProbeOptions& o
     if (templates) {
         hooks.push_back(
             {"exec of templates", {{p.fentry_spawn_image_open}, {p.kprobe_spawn_image_open}}});
-        hooks.push_back({"failures of templates", {{p.spawn_template_fail}}});
+        hooks.push_back({"children and failures of templates",
+                         {{p.spawn_template_child, p.spawn_template_fail}}});
     }
     if (options.faults)
         hooks.push_back(
@@ -224,8 +228,9 @@ void Probes::State::set_options() {
     rodata.cgroup_filter = options.cgroup.id;
     rodata.cgroup_level = options.cgroup.level;
     rodata.filter_name = !options.command.empty();
-    options.command.copy(const_cast<char*>(rodata.name_filter), SPAWNLAT_NAME_SIZE - 1);
+    std::memcpy(rodata.name_filter, options.command.data(), options.command.size());
     rodata.want_events = options.events;
+    rodata.wakeup_bytes = options.buffer_kib * 1024 / 4;
     rodata.count_maps = !options.entries.empty();
     rodata.reaped_by_wait = uses(programs.sched_process_free);
     rodata.sees_reaping = rodata.reaped_by_wait || uses(programs.fentry_release_task) ||

@@ -87,6 +87,8 @@ void print_powers(std::ostream& out, const Histogram& histogram) {
 }
 
 void print_group(std::ostream& out, const Group& group, const ReportOptions& options) {
+    if (std::ranges::all_of(group.stages, [](const Histogram& h) { return h.count() == 0; }))
+        return;
     constexpr auto columns =
         std::to_array<const char*>({"count", "min", "avg", "p50", "p90", "p99", "max"});
     out << "  " << std::left << std::setw(14) << "stage (us)" << std::right;
@@ -210,11 +212,14 @@ void print_top(std::ostream& out, const Snapshot& counted, Interval when,
     out.flush();
 }
 
-void print_json(std::ostream& out, const Snapshot& counted, Interval when,
-                const ReportOptions& options, const std::vector<std::string>& missing) {
+void print_json_start(std::ostream& out, const std::vector<std::string>& missing) {
+    out << Json{{"type", "start"}, {"schema", version}, {"not_measured", missing}} << std::endl;
+}
+
+void print_json(std::ostream& out, const char* type, const Snapshot& counted, Interval when,
+                const ReportOptions& options) {
     Json json;
-    json["type"] = "summary";
-    json["schema"] = version;
+    json["type"] = type;
     json["start_ns"] = when.start;
     json["end_ns"] = when.end;
     json["group_by"] = group_name(options.group_by);
@@ -234,7 +239,6 @@ void print_json(std::ostream& out, const Snapshot& counted, Interval when,
     for (unsigned i = 0; i < LOSTS; ++i)
         json["lost"][lost_names[i]] = counted.lost[i];
     json["lost"]["probes"] = counted.missed;
-    json["not_measured"] = missing;
     // A command's name need not be UTF-8.
     out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
 }

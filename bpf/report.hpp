@@ -35,8 +35,13 @@ void print_text(std::ostream& out, const Snapshot& counted, Interval when,
 void print_top(std::ostream& out, const Snapshot& counted, Interval when,
                const ReportOptions& options);
 
-/// One object in one line; spawnlat.schema.json describes it.
-void print_json(std::ostream& out, const Snapshot& counted, Interval when,
-                const ReportOptions& options, const std::vector<std::string>& missing);
+// JSON has one object a line; spawnlat.schema.json describes them.
+
+/// The first one: from now on processes are seen.
+void print_json_start(std::ostream& out, const std::vector<std::string>& missing);
+
+/// @p type: "interval", or "summary" for the whole time.
+void print_json(std::ostream& out, const char* type, const Snapshot& counted, Interval when,
+                const ReportOptions& options);
 
 }  // namespace spawnlat

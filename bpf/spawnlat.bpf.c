@@ -30,7 +30,7 @@
 #define USER32_CS 0x23
 
 #define WNOWAIT 0x01000000
-#define SI_PID 12	/* its offset in siginfo_t */
+#define SI_PID 16	/* its offset in siginfo_t */
 
 /* From ERESTARTSYS to ERESTART_RESTARTBLOCK: the call begins anew. */
 #define is_restart(ret) ((ret) <= -512 && (ret) >= -516)
@@ -39,9 +39,11 @@ const volatile __u32 group_by = GROUP_NONE;
 const volatile __u32 root_pid = 0;
 const volatile __u64 cgroup_filter = 0;
 const volatile __u32 cgroup_level = 0;
-const volatile char name_filter[SPAWNLAT_NAME_SIZE];
+const volatile __u64 name_filter[2];
 const volatile bool filter_name = false;
 const volatile bool want_events = false;
+/* How much there is to read when the reader is woken; it looks by itself, too. */
+const volatile __u64 wakeup_bytes = 0;
 /* Without a hook where a process is reaped, it is done when it exits. */
 const volatile bool sees_reaping = true;
 /* ... and the best one may be the return of the call that waited for it. */
@@ -186,14 +188,9 @@ static __always_inline bool matches(const struct spawnlat_process *p)
 {
 	if (cgroup_filter && !p->in_cgroup)
 		return false;
-	if (filter_name)
-		for (int i = 0; i < SPAWNLAT_NAME_SIZE; i++) {
-			if (p->name[i] != name_filter[i])
-				return false;
-			if (!p->name[i])
-				break;
-		}
-	return true;
+	/* Names are filled up with zeros. */
+	return !filter_name || (!((p->name_words[0] ^ name_filter[0]) |
+				  (p->name_words[1] ^ name_filter[1])));
 }
 
 static __always_inline struct spawnlat_counts *
@@ -234,9 +231,9 @@ static __always_inline void describe_current(struct spawnlat_process *p)
 
 /* --- histograms ----------------------------------------------------------- */
 
-static __always_inline u32 power_of(u64 value)
+static __always_inline u64 power_of(u64 value)
 {
-	u32 power = 0;
+	u64 power = 0;
 
 	for (int shift = 32; shift; shift /= 2)
 		if (value >> shift) {
@@ -246,9 +243,14 @@ static __always_inline u32 power_of(u64 value)
 	return power;
 }
 
-static __always_inline u32 slot_of(u64 value)
+/*
+ * Global, so that the verifier looks at it once, not at each of its ways in
+ * each of its uses.  Indices have 64 bits: some verifiers forget the limit of a
+ * smaller one when it is extended.
+ */
+__noinline u64 slot_of(u64 value)
 {
-	u32 power, slot;
+	u64 power, slot;
 
 	if (value < SLOTS_PER_POWER)
 		return value;
@@ -261,7 +263,7 @@ static __always_inline u32 slot_of(u64 value)
 static __noinline int record(struct spawnlat_key *key, u64 ns)
 {
 	struct spawnlat_histogram *h;
-	u32 slot = slot_of(ns);
+	u64 slot = slot_of(ns);
 
 	if (!key || slot >= SLOTS)
 		return 0;
@@ -289,7 +291,8 @@ static __always_inline void flush(struct spawnlat_process *p)
 {
 	struct spawnlat_key key = {};
 
-	if (matches(p)) {
+	/* A group has room for its stages once it is counted. */
+	if (matches(p) && counts_of(p)) {
 		group_of(&key.group, p);
 		for (int i = 0; i < STAGES; i++) {
 			if (!(p->visited & (1 << i)))
@@ -304,16 +307,34 @@ static __always_inline void flush(struct spawnlat_process *p)
 
 /* --- stages --------------------------------------------------------------- */
 
+static __always_inline u32 class_of(const struct spawnlat_process *p)
+{
+	if (p->execs)
+		return p->execs == 1 ? CLASS_EXEC : CLASS_CHAIN;
+	/* A child of a template that executes nothing has failed earlier. */
+	return p->failed_execs || p->method == METHOD_TEMPLATE ?
+		CLASS_EXEC_FAILED : CLASS_NO_EXEC;
+}
+
 static __always_inline void describe(struct spawnlat_event *e,
 				     const struct spawnlat_process *p)
 {
 	e->pid = p->pid;
 	e->parent = p->parent;
 	e->method = p->method;
+	e->class_ = class_of(p);
+	e->exited = p->exited;
 	e->cgroup = p->cgroup;
 	e->shown = matches(p);
 	copy_name(e->name, p->name);
 	copy_name(e->parent_name, p->parent_name);
+}
+
+/* To wake the reader costs more than all the rest, and it may want this CPU. */
+static __always_inline u64 wakeup(void)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < wakeup_bytes ?
+		BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
 }
 
 static __always_inline void tell_stage(const struct spawnlat_process *p,
@@ -334,10 +355,9 @@ static __always_inline void tell_stage(const struct spawnlat_process *p,
 	e->start = start;
 	e->duration = end - start;
 	describe(e, p);
-	bpf_ringbuf_submit(e, 0);
+	bpf_ringbuf_submit(e, wakeup());
 }
 
-/* 64 bits: the verifier loses the limit of a stage when it is extended. */
 static __noinline int add(struct spawnlat_process *p, u64 stage, u64 start,
 			  u64 end)
 {
@@ -363,15 +383,6 @@ static __always_inline void move(struct spawnlat_process *p, u32 next, u64 now)
 	p->since = now;
 }
 
-static __always_inline u32 class_of(const struct spawnlat_process *p)
-{
-	if (p->execs)
-		return p->execs == 1 ? CLASS_EXEC : CLASS_CHAIN;
-	/* A child of a template that executes nothing has failed earlier. */
-	return p->failed_execs || p->method == METHOD_TEMPLATE ?
-		CLASS_EXEC_FAILED : CLASS_NO_EXEC;
-}
-
 /* --- the caller ----------------------------------------------------------- */
 
 static __always_inline void call_begins(u32 number, bool compat)
@@ -391,7 +402,8 @@ static __always_inline void call_begins(u32 number, bool compat)
 
 static __always_inline u32 method_of(const struct call *call)
 {
-	const u32 vm_vfork = CLONE_VM | CLONE_VFORK;
+	const u64 vm_vfork = CLONE_VM | CLONE_VFORK;
+	const u64 ours = vm_vfork | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
 
 	if (!call || call->compat)
 		return METHOD_OTHER;
@@ -409,10 +421,10 @@ static __always_inline u32 method_of(const struct call *call)
 					    CLONE_CHILD_CLEARTID) ?
 			METHOD_CLONE : METHOD_FORK;
 	case __NR_clone3:
-		if ((call->flags & vm_vfork) != vm_vfork)
-			return METHOD_CLONE3;
-		return call->flags & CLONE_FILES ? METHOD_SPAWNTPL_CLONE3 :
-						   METHOD_POSIX_SPAWN;
+		if ((call->flags & ours) == ours)
+			return METHOD_SPAWNTPL_CLONE3;
+		return (call->flags & vm_vfork) == vm_vfork ?
+			METHOD_POSIX_SPAWN : METHOD_CLONE3;
 	}
 	return METHOD_OTHER;
 }
@@ -433,7 +445,6 @@ static __always_inline void finish(struct spawnlat_process *p)
 		.kind = EVENT_PROCESS,
 		.start = p->request,
 		.duration = p->since - p->request,
-		.class_ = class_of(p),
 		.execs = p->execs,
 		.failed_execs = p->failed_execs,
 		.error = p->error,
@@ -442,7 +453,7 @@ static __always_inline void finish(struct spawnlat_process *p)
 		.linker_maps = p->linker_maps,
 	};
 	struct spawnlat_key key = { .stage = STAGE_CALLER };
-	u64 caller_ns = p->caller_ns;
+	u64 caller_ns = matches(p) && counts_of(p) ? p->caller_ns : 0;
 	u32 pid = p->pid;
 
 	describe(&e, p);
@@ -450,9 +461,10 @@ static __always_inline void finish(struct spawnlat_process *p)
 	/* Both may come here at once; one of them deletes it. */
 	if (bpf_map_delete_elem(&processes, &pid))
 		return;
-	if (caller_ns && e.shown)
+	if (caller_ns)
 		record(&key, caller_ns);
-	if (want_events && bpf_ringbuf_output(&events, &e, sizeof(e), 0))
+	if (want_events &&
+	    bpf_ringbuf_output(&events, &e, sizeof(e), wakeup()))
 		count_lost(LOST_EVENTS);
 }
 
@@ -672,6 +684,13 @@ int BPF_PROG(spawn_template_fail, const char *name, u32 step, s32 index,
 	return 0;
 }
 
+/* The child of a template makes no system call that would tell. */
+SEC("tp_btf/spawn_template_child")
+int BPF_PROG(spawn_template_child)
+{
+	return on_cpu(current_tgid());
+}
+
 SEC("uprobe")
 int entry_point(void *ctx)
 {
@@ -735,7 +754,7 @@ int BPF_PROG(sched_process_exit, struct task_struct *task)
 	flush(p);
 	if (matches(p)) {
 		struct spawnlat_counts *c = counts_of(p);
-		u32 class = class_of(p);
+		u64 class = class_of(p);
 
 		if (c && class < CLASSES) {
 			__sync_fetch_and_add(&c->classes[class], 1);
@@ -940,6 +959,10 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	case __NR_vfork:
 	case __NR_clone:
 	case __NR_clone3:
+		/* In the child.  One switch in thousands is not reported. */
+		if (!ret)
+			return on_cpu(current_tgid());
+		/* Fall through. */
 	case __NR_spawn_template_spawn:
 		call_ends(ret);
 	}

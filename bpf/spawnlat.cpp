@@ -34,12 +34,15 @@ constexpr int own_failure = 125;
 constexpr int cannot_execute = 126;
 constexpr int not_found = 127;
 
+// The probes wake their reader when a quarter of the buffer is full; it looks this often, too.
+constexpr int event_pause_ms = 50;
+
 struct Options {
     ProbeOptions probes;
     ReportOptions report;
     bool json = false;
     bool top = false;
-    std::optional<bool> events;
+    bool events = false;
     std::string trace;
     std::string output;
     std::string cgroup;
@@ -109,7 +112,7 @@ public:
 private:
     bool wait_for_something(int timer);
     void take_signals();
-    void show(const Snapshot& counted, Interval when);
+    void show(const char* type, const Snapshot& counted, Interval when);
     void show_interval();
     void show_all();
 
@@ -128,9 +131,9 @@ private:
     int status_ = 0;
 };
 
-void Session::show(const Snapshot& counted, Interval when) {
+void Session::show(const char* type, const Snapshot& counted, Interval when) {
     if (options_.json)
-        print_json(out_, counted, when, options_.report, probes_.missing());
+        print_json(out_, type, counted, when, options_.report);
     else if (options_.top)
         print_top(out_, counted, when, options_.report);
     else
@@ -140,17 +143,14 @@ void Session::show(const Snapshot& counted, Interval when) {
 void Session::show_interval() {
     Snapshot counted = probes_.read();
     when_ = {when_.end, now()};
-    show(counted.since(shown_), when_);
+    show("interval", counted.since(shown_), when_);
     shown_ = std::move(counted);
     if (options_.count && ++intervals_ == options_.count)
         stop_ = true;
 }
 
 void Session::show_all() {
-    // A live view has shown everything.
-    if (options_.top)
-        return;
-    show(probes_.read(), {started_, now()});
+    show("summary", probes_.read(), {started_, now()});
 }
 
 void Session::take_signals() {
@@ -170,12 +170,11 @@ void Session::take_signals() {
 
 bool Session::wait_for_something(int timer) {
     pollfd fds[] = {{signals_, POLLIN, 0}, {timer, POLLIN, 0}, {probes_.event_fd(), POLLIN, 0}};
-    if (poll(fds, std::size(fds), -1) < 0)
+    if (poll(fds, std::size(fds), probes_.event_fd() < 0 ? -1 : event_pause_ms) < 0)
         return errno == EINTR;
     if (fds[0].revents)
         take_signals();
-    if (fds[2].revents)
-        probes_.take_events();
+    probes_.take_events();
     std::uint64_t expirations = 0;
     if (fds[1].revents && read(timer, &expirations, sizeof(expirations)) > 0)
         show_interval();
@@ -185,6 +184,10 @@ bool Session::wait_for_something(int timer) {
 int Session::run() {
     started_ = now();
     when_ = {started_, started_};
+    if (options_.json)
+        print_json_start(out_, probes_.missing());
+    else if (!command_ && !options_.top)
+        std::cerr << "spawnlat: looking at new processes, Ctrl-C ends it\n";
     Fd timer(options_.interval > 0 ? start_timer(options_.interval) : -1);
     if (command_)
         if (auto begun = command_->start(); !begun)
@@ -197,6 +200,7 @@ int Session::run() {
     probes_.detach();
     probes_.take_events();
     lives_.end();
+    // Reports of intervals have shown everything.
     if (options_.interval == 0 || options_.json)
         show_all();
     out_.flush();
@@ -220,7 +224,7 @@ int run(Options& options) {
     std::ostream& out = options.output.empty() ? std::cout : file;
 
     Lives lives;
-    if (options.events.value_or(options.json)) {
+    if (options.events) {
         if (options.json)
             lives.add_sink(std::make_unique<JsonLives>(out));
         else
@@ -254,7 +258,7 @@ int run(Options& options) {
         Probes::attach(options.probes, [&](const spawnlat_event& event) { lives.take(event); });
     if (!probes)
         return complain(probes.error());
-    if (!probes->missing().empty())
+    if (!options.json && !probes->missing().empty())
         std::cerr << "spawnlat: not measured here: " << join(probes->missing()) << '\n';
     return Session(options, out, *probes, lives, command, signals.get()).run();
 }
@@ -314,7 +318,10 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("-v,--verbose", probes.verbose, "Show what libbpf says");
 }
 
-void check(CLI::App& app, Options& options) {
+/// What the options mean together.
+void settle(CLI::App& app, Options& options) {
+    if (app.count("--events") == 0)
+        options.events = options.json;
     if (options.count && options.interval == 0)
         throw CLI::RequiredError("interval");
     if (options.top && options.json)
@@ -353,7 +360,7 @@ int main(int argc, char** argv) {
         app.parse(static_cast<int>(end - argv), argv);
         if (end != argv + argc && options.command.empty())
             throw CLI::RequiredError("COMMAND");
-        spawnlat::check(app, options);
+        spawnlat::settle(app, options);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : spawnlat::own_failure;
     }

@@ -42,7 +42,7 @@ enum spawnlat_method {
 	METHOD_CLONE,
 	METHOD_CLONE3,
 	METHOD_POSIX_SPAWN,	/* clone, clone3 with CLONE_VM | CLONE_VFORK */
-	METHOD_SPAWNTPL_CLONE3,	/* ... and CLONE_FILES: libspawntpl's clone3 */
+	METHOD_SPAWNTPL_CLONE3,	/* ... CLONE_PIDFD, CLONE_CLEAR_SIGHAND: ours */
 	METHOD_TEMPLATE,	/* spawn_template_spawn() */
 	METHODS,
 };
@@ -139,7 +139,10 @@ struct spawnlat_process {
 	__u8 in_exec_part;
 	__u8 in_cgroup;
 	__u8 pad;
-	char name[SPAWNLAT_NAME_SIZE];
+	union {
+		char name[SPAWNLAT_NAME_SIZE];
+		__u64 name_words[2];
+	};
 	char parent_name[SPAWNLAT_NAME_SIZE];
 };
 
@@ -163,7 +166,7 @@ struct spawnlat_event {
 	__s32 error;
 	__s32 failed_step;
 	__u32 shown;		/* 0: the filters leave this process out */
-	__u32 pad;
+	__u32 exited;
 	__u64 faults;
 	__u64 linker_maps;
 	char name[SPAWNLAT_NAME_SIZE];

@@ -18,6 +18,8 @@ IMAGE_SIZE = "2G"  # sparse: tests write large files
 
 # What the build made and the guest sees under /spawntpl.
 PROJECT_DIRECTORIES = ("bin", "lib", "kselftest", "kselftest-tree")
+# The Python tests that run inside, under /spawntpl/tests.
+PYTHON_TESTS = ("tap.py", "test_spawnlat.py")
 
 DIRECTORIES = ("proc", "sys", "dev", "run", "root", "tmp", "etc", "mnt", "var/tmp", "spawntpl",
                "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "usr/lib32", "usr/libx32")
@@ -66,6 +68,9 @@ class Inputs:
                 self._add(os.path.normpath(f"{guest}/{relative}/{name}"), path)
                 if not path.is_symlink():
                     self._add_libraries(path)
+
+    def add_project_file(self, host, guest):
+        self._add(guest, host)
 
     def digest(self):
         """Changes whenever something that goes into the image does."""
@@ -121,6 +126,8 @@ def collect_inputs():
             raise ImageError(f"qemu/root.list:{number}: not 'file PATH' or 'tree PATH [!NAME...]'")
     for name in PROJECT_DIRECTORIES:
         inputs.add_tree(BUILD / name, f"spawntpl/{name}")
+    for name in PYTHON_TESTS:
+        inputs.add_project_file(ROOT / "tests" / name, f"spawntpl/tests/{name}")
     return inputs
 
 

@@ -3,5 +3,5 @@
 
 .PHONY: vm-shell
 
-vm-shell: kernel userspace ## a prompt on the patched kernel (KCONFIG=base or debug)
+vm-shell: kernel userspace bpf ## a prompt on the patched kernel (KCONFIG=base or debug)
 	@qemu/vm shell --kernel $(KCONFIG)

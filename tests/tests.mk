@@ -3,11 +3,11 @@
 
 .PHONY: check check-host check-long
 
-check: userspace kernel-base kernel-debug ## every test: here, in the virtual machine, kernel selftests
+check: userspace bpf kernel-base kernel-debug ## every test: here, in the virtual machine, kernel selftests
 	@tests/check
 
-check-host: userspace ## the tests that need no virtual machine
+check-host: userspace bpf ## the tests that need no virtual machine
 	@tests/check --host
 
-check-long: userspace kernel-base kernel-debug ## the long forms, in steps that a second call resumes
+check-long: userspace bpf kernel-base kernel-debug ## the long forms, in steps that a second call resumes
 	@tests/check-long
