@@ -95,12 +95,13 @@ void TextLives::write(const Life& life) {
     out_ << "  " << life.process.name << '\n';
 }
 
-TraceFile::TraceFile(const std::string& path) : file_(path) {
+TraceFile::TraceFile(const std::string& path) : path_(path), file_(path) {
     file_ << R"({"displayTimeUnit":"ns","traceEvents":[)";
 }
 
-TraceFile::~TraceFile() {
-    file_ << "\n]}\n";
+std::string TraceFile::end() {
+    file_ << "\n]}\n" << std::flush;
+    return file_ ? "" : path_;
 }
 
 void TraceFile::add(const std::string& event) {
@@ -157,7 +158,7 @@ void Lives::take(const spawnlat_event& event) {
     lives_.erase(event.pid);
 }
 
-void Lives::end() {
+std::string Lives::end() {
     for (auto& [pid, life] : lives_) {
         if (!life.process.shown)
             continue;
@@ -169,7 +170,10 @@ void Lives::end() {
         write(life);
     }
     lives_.clear();
-    sinks_.clear();
+    std::string failed;
+    for (auto& sink : sinks_)
+        failed += sink->end();
+    return failed;
 }
 
 }  // namespace spawnlat

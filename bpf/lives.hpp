@@ -27,6 +27,9 @@ class LifeSink {
 public:
     virtual ~LifeSink() = default;
     virtual void write(const Life& life) = 0;
+
+    /// Nothing more will come. Returns what could not be written, or nothing.
+    virtual std::string end() { return {}; }
 };
 
 /// One JSON object a line.
@@ -51,17 +54,18 @@ private:
 };
 
 /// A file in the trace event format, which Perfetto and chrome://tracing show: a process has a
-/// row, the rows are grouped by the parent. Closed when this is destroyed.
+/// row, the rows are grouped by the parent.
 class TraceFile : public LifeSink {
 public:
     explicit TraceFile(const std::string& path);
-    ~TraceFile() override;
     bool good() const { return file_.good(); }
     void write(const Life& life) override;
+    std::string end() override;
 
 private:
     void add(const std::string& event);
 
+    std::string path_;
     std::ofstream file_;
     bool begun_ = false;
 };
@@ -72,8 +76,9 @@ public:
     bool wanted() const { return !sinks_.empty(); }
     void take(const spawnlat_event& event);
 
-    /// Writes those that run or were not seen to be reaped, and closes the sinks.
-    void end();
+    /// Writes those that run or were not seen to be reaped, and ends the sinks. Returns what one
+    /// of them could not write, or nothing.
+    std::string end();
 
 private:
     void write(const Life& life);

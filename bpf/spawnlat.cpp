@@ -199,12 +199,14 @@ int Session::run() {
             return complain(std::string("poll: ") + std::strerror(errno));
     probes_.detach();
     probes_.take_events();
-    lives_.end();
+    std::string failed = lives_.end();
     // Reports of intervals have shown everything.
     if (options_.interval == 0 || options_.json)
         show_all();
     out_.flush();
-    return out_ ? status_ : complain("cannot write the output");
+    if (!out_)
+        failed = options_.output.empty() ? "standard output" : options_.output;
+    return failed.empty() ? status_ : complain("cannot write all of " + failed);
 }
 
 std::string join(const std::vector<std::string>& parts) {
@@ -286,6 +288,7 @@ void add_options(CLI::App& app, Options& options) {
     app.add_option("--trace", options.trace, "Write a trace for Perfetto to this file")
         ->type_name("FILE");
     app.add_option("-o,--output", options.output, "Write the report to this file")
+        ->take_last()
         ->type_name("FILE");
 
     app.add_option("-p,--pid", probes.root_pid, "What this process starts, and what that starts")

@@ -57,6 +57,7 @@ class SpawnlatTest(unittest.TestCase):
         self.garbage.chmod(0o755)
 
     def spawnlat(self, *words, status=0, **options):
+        # The last of an option counts.
         result = subprocess.run([SPAWNLAT, "-o", self.output, *map(str, words)],
                                 stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
         self.assertEqual(result.returncode, status, result.stderr)
@@ -527,7 +528,9 @@ class Refusals(SpawnlatTest):
     def test_what_cannot_be_written_or_found_is_named(self):
         for options, name in ((("--trace", "/no/such/file"), "/no/such/file"),
                               (("--entry", "/no/such/program"), "/no/such/program"),
-                              (("--entry", self.garbage), str(self.garbage))):
+                              (("--entry", self.garbage), str(self.garbage)),
+                              (("--trace", "/dev/full"), "/dev/full"),
+                              (("-o", "/dev/full"), "/dev/full")):
             with self.subTest(options):
                 result = self.spawnlat(*options, "--", "true", status=OWN_FAILURE)
                 self.assertIn(name, result.stderr)
