@@ -195,6 +195,7 @@ struct Probes::State {
 
     void choose(const Kernel& kernel);
     void set_options();
+    void make_known_groups();
     std::expected<void, std::string> attach();
     std::expected<void, std::string> attach_entries();
 };
@@ -223,7 +224,9 @@ void Probes::State::choose(const Kernel& kernel) {
 void Probes::State::set_options() {
     auto& programs = skeleton->progs;
     auto& rodata = *skeleton->rodata;
+    unsigned groups = room_for_groups(options);
     rodata.group_by = options.group_by;
+    rodata.max_groups = groups;
     rodata.root_pid = options.root_pid;
     rodata.cgroup_filter = options.cgroup.id;
     rodata.cgroup_level = options.cgroup.level;
@@ -231,6 +234,7 @@ void Probes::State::set_options() {
     std::memcpy(rodata.name_filter, options.command.data(), options.command.size());
     rodata.want_events = options.events;
     rodata.wakeup_bytes = options.buffer_kib * 1024 / 4;
+    rodata.want_faults = options.faults;
     rodata.count_maps = !options.entries.empty();
     rodata.reaped_by_wait = uses(programs.sched_process_free);
     rodata.sees_reaping = rodata.reaped_by_wait || uses(programs.fentry_release_task) ||
@@ -238,11 +242,26 @@ void Probes::State::set_options() {
 
     bpf_map__set_max_entries(skeleton->maps.processes, options.max_processes);
     bpf_map__set_max_entries(skeleton->maps.calls, options.max_processes);
-    unsigned groups = room_for_groups(options);
     bpf_map__set_max_entries(skeleton->maps.counts, groups);
+    bpf_map__set_max_entries(skeleton->maps.groups, groups);
     bpf_map__set_max_entries(skeleton->maps.histograms, groups * STAGES);
     if (options.events)
         bpf_map__set_max_entries(skeleton->maps.events, options.buffer_kib * 1024);
+}
+
+/// Methods and backends are known; of others the programs make a group when they see it.
+void Probes::State::make_known_groups() {
+    if (options.group_by != GROUP_NONE && options.group_by != GROUP_METHOD &&
+        options.group_by != GROUP_BACKEND)
+        return;
+    for (std::uint32_t index = 0; index < room_for_groups(options); ++index) {
+        spawnlat_group_key key{};
+        key.id = index;
+        spawnlat_counts counts{};
+        counts.index = index;
+        bpf_map_update_elem(bpf_map__fd(skeleton->maps.groups), &index, &key, BPF_ANY);
+        bpf_map_update_elem(bpf_map__fd(skeleton->maps.counts), &key, &counts, BPF_ANY);
+    }
 }
 
 std::expected<void, std::string> Probes::State::attach_entries() {
@@ -291,6 +310,7 @@ std::expected<Probes, std::string> Probes::attach(const ProbeOptions& options, O
     state->set_options();
     if (int error = spawnlat_bpf__load(state->skeleton.get()))
         return std::unexpected(load_error(-error));
+    state->make_known_groups();
     if (auto attached = state->attach(); !attached)
         return std::unexpected(attached.error());
     if (options.events) {
@@ -370,12 +390,16 @@ Snapshot Probes::read() const {
             result.groups[key_from(key)].counts = counts;
     });
     std::vector<spawnlat_histogram> cpus(libbpf_num_possible_cpus());
-    for_each<spawnlat_key>(maps.histograms, [&](int fd, const spawnlat_key& key) {
-        if (bpf_map_lookup_elem(fd, &key, cpus.data()) != 0)
-            return;
-        for (const spawnlat_histogram& cpu : cpus)
-            result.groups[key_from(key.group)].stages.at(key.stage).merge(cpu);
-    });
+    int histograms = bpf_map__fd(maps.histograms);
+    for (auto& [key, group] : result.groups)
+        for (std::uint32_t stage = 0; stage < STAGES; ++stage) {
+            auto index = static_cast<std::uint32_t>(group.counts.index * STAGES + stage);
+            if (bpf_map_lookup_elem(histograms, &index, cpus.data()) != 0)
+                continue;
+            for (const spawnlat_histogram& cpu : cpus)
+                group.stages[stage].merge(cpu);
+        }
+    std::erase_if(result.groups, [](const auto& entry) { return entry.second.empty(); });
     const ProbeOptions& options = state_->options;
     for_each<std::uint32_t>(maps.processes, [&](int fd, std::uint32_t pid) {
         spawnlat_process process;

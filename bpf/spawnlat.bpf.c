@@ -36,6 +36,7 @@
 #define is_restart(ret) ((ret) <= -512 && (ret) >= -516)
 
 const volatile __u32 group_by = GROUP_NONE;
+const volatile __u32 max_groups = 1;
 const volatile __u32 root_pid = 0;
 const volatile __u64 cgroup_filter = 0;
 const volatile __u32 cgroup_level = 0;
@@ -49,8 +50,11 @@ const volatile bool sees_reaping = true;
 /* ... and the best one may be the return of the call that waited for it. */
 const volatile bool reaped_by_wait = false;
 const volatile bool count_maps = false;
+const volatile bool want_faults = false;
 
 __u64 lost[LOSTS];
+/* The first index that may be free. */
+__u32 next_group;
 /* How many were created and have not run yet. */
 __s64 sleepers;
 
@@ -83,22 +87,30 @@ struct {
 } processes SEC(".maps");
 
 /*
- * Allocated in advance: where the programs run an allocation of this size can
- * fail, and a sample would be lost.
+ * STAGES for each group, at its index.  An array, for hash tables of this size
+ * either waste time or allocate, which can fail where the programs run.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct spawnlat_key);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STAGES);
+	__type(key, u32);
 	__type(value, struct spawnlat_histogram);
 } histograms SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 1);
 	__type(key, struct spawnlat_group_key);
 	__type(value, struct spawnlat_counts);
 } counts SEC(".maps");
+
+/* By index: whose it is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct spawnlat_group_key);
+} groups SEC(".maps");
 
 /* By thread: when the page fault that it handles began. */
 struct {
@@ -114,8 +126,6 @@ struct {
 } events SEC(".maps");
 
 static const struct spawnlat_process new_process;
-static const struct spawnlat_histogram new_histogram;
-static const struct spawnlat_counts new_counts;
 
 static __always_inline void count_lost(enum spawnlat_lost what)
 {
@@ -193,6 +203,30 @@ static __always_inline bool matches(const struct spawnlat_process *p)
 				  (p->name_words[1] ^ name_filter[1])));
 }
 
+/* Two may try at once: who writes the entry of an index has it. */
+static __noinline int make_group(struct spawnlat_group_key *group)
+{
+	struct spawnlat_counts c = {};
+	u32 index = next_group;
+
+	if (!group)
+		return 0;
+	for (int tries = 0; tries < 32; tries++, index++) {
+		if (index >= max_groups)
+			break;
+		if (bpf_map_update_elem(&groups, &index, group, BPF_NOEXIST))
+			continue;
+		next_group = index + 1;
+		c.index = index;
+		if (bpf_map_update_elem(&counts, group, &c, BPF_NOEXIST)) {
+			bpf_map_delete_elem(&groups, &index);
+			next_group = index;
+		}
+		break;
+	}
+	return 0;
+}
+
 static __always_inline struct spawnlat_counts *
 counts_of(const struct spawnlat_process *p)
 {
@@ -203,7 +237,7 @@ counts_of(const struct spawnlat_process *p)
 	c = bpf_map_lookup_elem(&counts, &group);
 	if (c)
 		return c;
-	bpf_map_update_elem(&counts, &group, &new_counts, BPF_NOEXIST);
+	make_group(&group);
 	c = bpf_map_lookup_elem(&counts, &group);
 	if (!c)
 		count_lost(LOST_GROUPS);
@@ -260,23 +294,15 @@ __noinline u64 slot_of(u64 value)
 	return slot < SLOTS ? slot : SLOTS - 1;
 }
 
-static __noinline int record(struct spawnlat_key *key, u64 ns)
+static __noinline int record(u64 group, u32 stage, u64 ns)
 {
+	u32 index = group * STAGES + stage;
 	struct spawnlat_histogram *h;
 	u64 slot = slot_of(ns);
 
-	if (!key || slot >= SLOTS)
+	h = bpf_map_lookup_elem(&histograms, &index);
+	if (!h || slot >= SLOTS)
 		return 0;
-	h = bpf_map_lookup_elem(&histograms, key);
-	if (!h) {
-		bpf_map_update_elem(&histograms, key, &new_histogram,
-				    BPF_NOEXIST);
-		h = bpf_map_lookup_elem(&histograms, key);
-		if (!h) {
-			count_lost(LOST_GROUPS);
-			return 0;
-		}
-	}
 	__sync_fetch_and_add(&h->slots[slot], 1);
 	__sync_fetch_and_add(&h->sum, ns);
 	/* 0 is "none yet".  A preemption right here can lose an extreme. */
@@ -287,22 +313,18 @@ static __noinline int record(struct spawnlat_key *key, u64 ns)
 	return 0;
 }
 
-static __always_inline void flush(struct spawnlat_process *p)
+/* Returns the counters of the process's group, if it is asked for. */
+static __always_inline struct spawnlat_counts *flush(struct spawnlat_process *p)
 {
-	struct spawnlat_key key = {};
+	struct spawnlat_counts *c = matches(p) ? counts_of(p) : NULL;
 
-	/* A group has room for its stages once it is counted. */
-	if (matches(p) && counts_of(p)) {
-		group_of(&key.group, p);
-		for (int i = 0; i < STAGES; i++) {
-			if (!(p->visited & (1 << i)))
-				continue;
-			key.stage = i;
-			record(&key, p->spent[i]);
-		}
-	}
+	if (c)
+		for (int i = 0; i < STAGES; i++)
+			if (p->visited & (1 << i))
+				record(c->index, i, p->spent[i]);
 	p->visited = 0;
 	__builtin_memset(p->spent, 0, sizeof(p->spent));
+	return c;
 }
 
 /* --- stages --------------------------------------------------------------- */
@@ -452,17 +474,16 @@ static __always_inline void finish(struct spawnlat_process *p)
 		.faults = p->faults,
 		.linker_maps = p->linker_maps,
 	};
-	struct spawnlat_key key = { .stage = STAGE_CALLER };
-	u64 caller_ns = matches(p) && counts_of(p) ? p->caller_ns : 0;
+	struct spawnlat_counts *c = matches(p) ? counts_of(p) : NULL;
+	u64 caller_ns = p->caller_ns;
 	u32 pid = p->pid;
 
 	describe(&e, p);
-	group_of(&key.group, p);
 	/* Both may come here at once; one of them deletes it. */
 	if (bpf_map_delete_elem(&processes, &pid))
 		return;
-	if (caller_ns)
-		record(&key, caller_ns);
+	if (c && caller_ns)
+		record(c->index, STAGE_CALLER, caller_ns);
 	if (want_events &&
 	    bpf_ringbuf_output(&events, &e, sizeof(e), wakeup()))
 		count_lost(LOST_EVENTS);
@@ -543,8 +564,7 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent,
 	}
 	if (!starts_count())
 		return 0;
-	/* What had this pid was not seen to be reaped. */
-	bpf_map_delete_elem(&processes, &pid);
+	/* What had this pid, if it was not seen to be reaped, is forgotten. */
 	if (bpf_map_update_elem(&processes, &pid, &new_process, BPF_ANY)) {
 		count_lost(LOST_PROCESSES);
 		return 0;
@@ -647,6 +667,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_process_exec, struct task_struct *task)
 {
 	struct spawnlat_process *p = find(current_tgid());
+	struct spawnlat_counts *c;
 	u64 now;
 
 	if (!p)
@@ -662,9 +683,9 @@ int BPF_PROG(sched_process_exec, struct task_struct *task)
 	/* A thread that executes takes the place of the first one. */
 	p->task = (unsigned long)task;
 	describe_current(p);
-	flush(p);
-	if (matches(p))
-		count(p, execs, 1);
+	c = flush(p);
+	if (c)
+		__sync_fetch_and_add(&c->execs, 1);
 	return 0;
 }
 
@@ -696,15 +717,16 @@ int entry_point(void *ctx)
 {
 	struct spawnlat_process *p = find(current_tgid());
 	u64 now = bpf_ktime_get_ns();
+	struct spawnlat_counts *c;
 
 	if (!p || p->stage != STAGE_RUN || p->entered)
 		return 0;
 	p->entered = 1;
 	p->stage = STAGE_LINK;
 	move(p, STAGE_RUN, now);
-	if (matches(p))
-		count(p, linker_maps, p->linker_maps);
-	flush(p);
+	c = flush(p);
+	if (c)
+		__sync_fetch_and_add(&c->linker_maps, p->linker_maps);
 	return 0;
 }
 
@@ -722,8 +744,9 @@ int BPF_PROG(sched_process_exit, struct task_struct *task)
 {
 	u32 tid = current_tid();
 	struct spawnlat_process *p;
+	struct spawnlat_counts *c;
 	struct call *call;
-	u64 now;
+	u64 now, class;
 
 	/* Killed within a call, for instance while a vfork's child ran. */
 	call = bpf_map_lookup_elem(&calls, &tid);
@@ -733,7 +756,8 @@ int BPF_PROG(sched_process_exit, struct task_struct *task)
 			meet(p);
 		bpf_map_delete_elem(&calls, &tid);
 	}
-	bpf_map_delete_elem(&faults, &tid);
+	if (want_faults)
+		bpf_map_delete_elem(&faults, &tid);
 
 	p = find(current_tgid());
 	/* The process ends with its last thread. */
@@ -751,15 +775,12 @@ int BPF_PROG(sched_process_exit, struct task_struct *task)
 		p->visited |= 1 << STAGE_FAULTS;
 	}
 	move(p, STAGE_ZOMBIE, now);
-	flush(p);
-	if (matches(p)) {
-		struct spawnlat_counts *c = counts_of(p);
-		u64 class = class_of(p);
-
-		if (c && class < CLASSES) {
-			__sync_fetch_and_add(&c->classes[class], 1);
+	c = flush(p);
+	class = class_of(p);
+	if (c && class < CLASSES) {
+		__sync_fetch_and_add(&c->classes[class], 1);
+		if (want_faults)
 			__sync_fetch_and_add(&c->faults, p->faults);
-		}
 	}
 	if (!sees_reaping)
 		meet(p);

@@ -79,11 +79,6 @@ struct spawnlat_group_key {
 	char name[SPAWNLAT_NAME_SIZE];	/* command */
 };
 
-struct spawnlat_key {
-	struct spawnlat_group_key group;
-	__u64 stage;
-};
-
 /*
  * Log-linear: values below 16 have a slot each, each power of two above has
  * 16.  The last power is 2^40 ns, 18 minutes; what is longer is in its slot.
@@ -108,6 +103,7 @@ struct spawnlat_counts {
 	__u64 failed_execs;
 	__u64 faults;
 	__u64 linker_maps;
+	__u64 index;		/* of the group, among the histograms */
 };
 
 /* A process that is alive or not reaped yet; the key is its pid. */

@@ -106,6 +106,12 @@ std::uint64_t Group::ended() const {
     return std::accumulate(std::begin(counts.classes), std::end(counts.classes), std::uint64_t{0});
 }
 
+bool Group::empty() const {
+    return ended() == 0 &&
+           std::ranges::all_of(counters, [&](auto counter) { return counts.*counter == 0; }) &&
+           std::ranges::all_of(stages, [](const Histogram& h) { return h.count() == 0; });
+}
+
 Snapshot Snapshot::since(const Snapshot& earlier) const {
     Snapshot result = *this;
     for (auto& [key, group] : result.groups) {

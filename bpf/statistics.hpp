@@ -56,6 +56,9 @@ struct Group {
 
     /// Processes that ended.
     std::uint64_t ended() const;
+
+    /// Whether nothing was counted.
+    bool empty() const;
 };
 
 /// Everything that was counted until one moment.
