@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -194,6 +195,7 @@ private:
         int status;
         for (pid_t pid; (pid = waitpid(-1, &status, __WALL)) > 0;) {
             if (!WIFSTOPPED(status)) {
+                stops_.erase(pid);
                 if (pid != worker_)
                     continue;
                 EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -204,7 +206,7 @@ private:
             int signal = WSTOPSIG(status);
             bool event = status >> 16 != 0;
             if (status >> 16 == PTRACE_EVENT_EXEC) {
-                ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
+                pass_stop(pid);
             } else if (event) {
                 resume(pid, 0);
             } else if (signal == (SIGTRAP | 0x80)) {
@@ -213,14 +215,24 @@ private:
             } else if (signal == SIGSTOP) {
                 if (pid == worker_)
                     return;
-                // A new child.
-                resume(pid, 0);
+                pass_stop(pid);
             } else {
                 resume(pid, signal);
             }
         }
         worker_ = -1;
         ADD_FAILURE() << "the process under test is gone";
+    }
+
+    /// A child stops when it is new and when it has executed its program, in any order: a backend's
+    /// child need not have been in user mode before. After both it is let go.
+    void pass_stop(pid_t pid) {
+        if (++stops_[pid] < 2) {
+            resume(pid, 0);
+            return;
+        }
+        stops_.erase(pid);
+        ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
     }
 
     void resume(pid_t pid, int signal) {
@@ -285,6 +297,7 @@ private:
 
     Report& report_;
     pid_t worker_ = -1;
+    std::map<pid_t, int> stops_;  ///< of children
     Fault fault_;
     std::vector<Call> calls_;
     State state_ = State::outside;
