@@ -358,15 +358,20 @@ void expect_clean_failures(const Scenario& scenario) {
         for (int error : calls[place].faults->errors) {
             SCOPED_TRACE(describe(place, calls[place], error));
             // Memory that grows each time is lost; the C library may keep some for the next time.
-            long memory = 0;
-            for (int tries = 0; tries < 10 && (tries == 0 || memory > 0); ++tries) {
+            // A call can be missed where one before it has taken all the time that there is.
+            bool reached = false;
+            long memory = 1;
+            for (int tries = 0; tries < 10 && memory > 0; ++tries) {
                 tracer.run({place, error});
                 ASSERT_FALSE(tracer.has_ended());
-                ASSERT_TRUE(tracer.was_injected()) << "the call was not reached";
+                if (!tracer.was_injected())
+                    continue;
+                reached = true;
                 ASSERT_EQ(tracer.calls().back().faults, calls[place].faults);
                 judge(report, *calls[place].faults, error, baseline);
                 memory = report.memory;
             }
+            ASSERT_TRUE(reached) << "the call was not reached";
             EXPECT_LE(memory, 0) << "bytes of memory are lost";
             if (testing::Test::HasFatalFailure())
                 return;
