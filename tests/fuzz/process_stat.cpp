@@ -14,12 +14,12 @@ namespace {
 void expect_relations(const std::string& name, pid_t parent, pid_t group, pid_t session) {
     std::string stat = "17 (" + name + ") S " + std::to_string(parent) + " " +
                        std::to_string(group) + " " + std::to_string(session) + " 0 -1 4194560\n";
-    auto relations = detail::parse_relations(stat);
+    auto relations = detail::parse_stat(stat);
     require(relations && relations->parent == parent && relations->group == group &&
                 relations->session == session,
             "no name hides the relations");
     stat[name.size() + 6] = 'Z';
-    require(!detail::parse_relations(stat), "a zombie has none");
+    require(!detail::parse_stat(stat), "a zombie has none");
 }
 
 }  // namespace
@@ -27,7 +27,7 @@ void expect_relations(const std::string& name, pid_t parent, pid_t group, pid_t 
 void run(Input input) {
     // A copy of its own, so that reading past its end is found.
     std::string text(input.rest());
-    if (auto relations = detail::parse_relations(text)) {
+    if (auto relations = detail::parse_stat(text)) {
         std::string numbers = text.substr(text.rfind(')') + 4);
         char* end = numbers.data();
         for (pid_t value : {relations->parent, relations->group, relations->session})

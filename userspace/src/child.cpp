@@ -173,13 +173,12 @@ Result<void> Child::kill_tree() const {
 }
 
 Result<void> Child::signal_tree(int signal) const {
-    if (auto possible = send_signal(signal == SIGKILL ? SIGSTOP : 0); !possible)
-        return possible;
-    if (signal == SIGKILL)
-        detail::stop_and_signal_descendants(pid_, signal);
-    else
-        detail::signal_descendants(pid_, signal);
+    if (auto stopped = send_signal(SIGSTOP); !stopped)
+        return stopped;
+    detail::signal_descendants(pid_, signal);
     auto sent = send_signal(signal);
+    if (signal != SIGKILL)
+        static_cast<void>(send_signal(SIGCONT));
     // It may have ended meanwhile; nobody has to wait for it where SIGCHLD is ignored.
     if (!sent && sent.error().code == std::errc::no_such_process)
         return {};

@@ -3,14 +3,18 @@
 
 #include <spawntpl/fd.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <map>
+#include <ranges>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,18 +23,29 @@ namespace spawntpl::detail {
 
 namespace {
 
-std::optional<Relations> read_relations(pid_t pid) {
+constexpr int most_tries = 100;
+
+std::optional<ProcessStat> read_stat(pid_t pid) {
     std::string path = "/proc/" + std::to_string(pid) + "/stat";
     Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     char buffer[512];
     ssize_t length = file ? read(file.get(), buffer, sizeof(buffer)) : -1;
     if (length <= 0)
         return std::nullopt;
-    return parse_relations({buffer, static_cast<std::size_t>(length)});
+    return parse_stat({buffer, static_cast<std::size_t>(length)});
+}
+
+/// Whether the numbers in /proc are those of this program's pid namespace.
+bool proc_is_ours() {
+    std::error_code error;
+    auto self = std::filesystem::read_symlink("/proc/self", error);
+    return !error && self == std::to_string(getpid());
 }
 
 std::vector<pid_t> all_processes() {
     std::vector<pid_t> pids;
+    if (!proc_is_ours())
+        return pids;
     DIR* directory = opendir("/proc");
     while (directory) {
         const dirent* entry = readdir(directory);
@@ -55,28 +70,37 @@ public:
             groups_.insert(root);
     }
 
-    /// Adds those that are not known yet; whether there were any. Sends them, and the groups that
-    /// they lead, @p signal, if it is not 0.
-    bool grow(int signal) {
+    /// Stops and adds those that are not known yet, and the groups that they lead; whether there
+    /// were any.
+    bool grow() {
         bool grown = false;
         for (pid_t pid : all_processes()) {
-            if (!is_new_member(read_relations(pid), pid))
+            if (!is_new_member(read_stat(pid), pid))
                 continue;
             Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
             // Now the number cannot become another's: it is the same process as before or not.
-            auto relations = read_relations(pid);
-            if (!pidfd || !is_new_member(relations, pid))
+            auto stat = read_stat(pid);
+            if (!pidfd || !is_new_member(stat, pid))
                 continue;
-            if (signal != 0)
-                send(pidfd, signal);
-            if (signal != 0 && relations->group == pid) {
+            send(pidfd, SIGSTOP);
+            if (stat->group == pid) {
                 groups_.insert(pid);
-                send_group(pid, signal);
+                send_group(pid, SIGSTOP);
             }
             members_.emplace(pid, std::move(pidfd));
             grown = true;
         }
         return grown;
+    }
+
+    /// Whether all stand still. One that was in a fork when it was told to stop finishes that
+    /// first, and has the child then.
+    bool is_still() const {
+        auto moves = [](pid_t pid) {
+            auto stat = read_stat(pid);
+            return stat && (stat->state == 'R' || stat->state == 'S');
+        };
+        return !moves(root_) && std::ranges::none_of(std::views::keys(members_), moves);
     }
 
     /// A group gets a signal as a whole, with those that are being born into it: processes that
@@ -103,11 +127,10 @@ private:
 
     bool is_member(pid_t pid) const { return pid == root_ || members_.contains(pid); }
 
-    bool is_new_member(const std::optional<Relations>& relations, pid_t pid) const {
-        if (!relations || is_member(pid) || pid == getpid())
+    bool is_new_member(const std::optional<ProcessStat>& stat, pid_t pid) const {
+        if (!stat || is_member(pid) || pid == getpid())
             return false;
-        return is_member(relations->parent) || is_member(relations->group) ||
-               is_member(relations->session);
+        return is_member(stat->parent) || is_member(stat->group) || is_member(stat->session);
     }
 
     pid_t root_;
@@ -117,42 +140,46 @@ private:
 
 }  // namespace
 
-std::optional<Relations> parse_relations(std::string_view stat) {
+std::optional<ProcessStat> parse_stat(std::string_view text) {
     // The second field is the name, which may contain anything but is the only one in parentheses.
-    std::size_t end_of_name = stat.rfind(')');
+    std::size_t end_of_name = text.rfind(')');
     if (end_of_name == std::string_view::npos)
         return std::nullopt;
-    stat.remove_prefix(end_of_name + 1);
-    if (stat.size() < 2 || stat[0] != ' ' || stat[1] == 'Z' || stat[1] == 'X')
+    text.remove_prefix(end_of_name + 1);
+    if (text.size() < 2 || text[0] != ' ' || text[1] == 'Z' || text[1] == 'X')
         return std::nullopt;
 
+    char state = text[1];
     pid_t values[3];
-    stat.remove_prefix(2);
+    text.remove_prefix(2);
     for (pid_t& value : values) {
-        if (!stat.starts_with(' '))
+        if (!text.starts_with(' '))
             return std::nullopt;
-        auto [end, error] = std::from_chars(stat.data() + 1, stat.data() + stat.size(), value);
+        auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), value);
         if (error != std::errc())
             return std::nullopt;
-        stat.remove_prefix(static_cast<std::size_t>(end - stat.data()));
+        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     }
-    return Relations{values[0], values[1], values[2]};
+    return ProcessStat{state, values[0], values[1], values[2]};
 }
 
 void signal_descendants(pid_t root, int signal) {
     Tree tree(root);
-    while (tree.grow(0)) {
-    }
-    tree.send_members(signal);
-}
-
-void stop_and_signal_descendants(pid_t root, int signal) {
-    Tree tree(root);
     tree.send_groups(SIGSTOP);
-    while (tree.grow(SIGSTOP)) {
+    // Not for ever: what this program may not signal does not stop.
+    int tries = most_tries;
+    do {
+        while (tree.grow()) {
+        }
+    } while (!tree.is_still() && --tries > 0 && sched_yield() == 0);
+    while (tree.grow()) {
     }
     tree.send_groups(signal);
     tree.send_members(signal);
+    if (signal != SIGKILL) {
+        tree.send_groups(SIGCONT);
+        tree.send_members(SIGCONT);
+    }
 }
 
 }  // namespace spawntpl::detail

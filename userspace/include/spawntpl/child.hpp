@@ -97,8 +97,8 @@ public:
     /// reap.
     Result<void> kill_tree() const;
 
-    /// Sends a signal to the child and to all its descendants, as kill_tree() finds them. Those
-    /// that they start meanwhile may be missed, unless it is SIGKILL.
+    /// Sends a signal to the child and to all its descendants, as kill_tree() finds and stops them;
+    /// they are continued after it, those too that were stopped before.
     Result<void> signal_tree(int signal) const;
 
     /// Ends the child as @p policy says and waits for it. ETIMEDOUT if it still runs then.
