@@ -397,6 +397,27 @@ TEST_P(MapTest, an_interruption_ends_all_and_says_what_is_left) {
                          "1 ended (1); 0 not started; the input after job 1 not used (2 jobs)\n"));
 }
 
+TEST_P(MapTest, a_terminals_signal_to_all_is_an_interruption) {
+    TemporaryDirectory directory;
+    Pipe ready = make_pipe();
+    auto child = program()
+                     .spawn(command({"-j3", "sh", "-c", "echo >&9; exec sleep 1000", ":::", "a",
+                                     "b", "c", "d"})
+                                .process_group()
+                                .fd(9, ready.write.get())
+                                .file(STDERR_FILENO, directory / "err", O_WRONLY | O_CREAT))
+                     .value();
+    ready.write.reset();
+    char byte;
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(read(ready.read.get(), &byte, 1), 1);
+    kill(-child.pid(), SIGINT);
+    EXPECT_EQ(child.wait()->signal(), SIGINT);
+    EXPECT_EQ(read_file(directory / "err"),
+              "spawntpl map: interrupted by Interrupt: 0 jobs done, 0 of them failed; 3 ended "
+              "(1, 2, 3); 0 not started; the input after job 3 not used (1 jobs)\n");
+}
+
 TEST_P(MapTest, a_second_interruption_kills) {
     Result result = interrupt({"-j1", "--stop-time", "1000", "sh", "-c",
                                "trap 'echo >&9' TERM; echo >&9; while :; do sleep 1000 & wait; "

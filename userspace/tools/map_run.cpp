@@ -204,7 +204,7 @@ private:
         if (auto opened = open_program(words.front()); !opened) {
             JobResult result{.end = JobEnd::not_started,
                              .status = std::unexpected(std::move(opened.error()))};
-            finish(std::move(task), result);
+            finish(std::move(task), result, true);
             return;
         }
         words.erase(words.begin());
@@ -240,19 +240,41 @@ private:
         Task task = std::move(node.mapped());
         task.start_retries += result.start_retries;
         start_retries_ += result.start_retries;
-        if (is_stopping() && result.end == JobEnd::cancelled) {
+        notice_interruption(result);
+        if (was_stopped(result)) {
             (task.started ? stopped_ : not_started_).push_back(task.number);
-            if (!task.started)
-                return;
+            if (task.started)
+                finish(std::move(task), result, false);
         } else if (!succeeded(task, result) && task.attempts <= options_.retries &&
                    !is_stopping()) {
             again_.push_back({.number = task.number,
                               .args = std::move(task.args),
                               .attempts = task.attempts,
                               .start_retries = task.start_retries});
-            return;
+        } else {
+            finish(std::move(task), result, true);
         }
-        finish(std::move(task), result);
+    }
+
+    static bool ended_by_signal(const JobResult& result) {
+        return result.status ? result.status->signal().has_value()
+                             : result.status.error().code == std::errc::interrupted;
+    }
+
+    /// A terminal sends its signals to the jobs, too. That the end of one is seen first must not
+    /// make a failure of it.
+    void notice_interruption(const JobResult& result) {
+        if (!ended_by_signal(result))
+            return;
+        if (int signal = signals_.take(); signal != 0)
+            interrupted(signal);
+    }
+
+    /// Whether the job ended because all end.
+    bool was_stopped(const JobResult& result) const {
+        bool by_same_signal = signal_ != 0 && ended_by_signal(result) &&
+                              (!result.status || result.status->signal() == signal_);
+        return is_stopping() && (result.end == JobEnd::cancelled || by_same_signal);
     }
 
     static bool succeeded(const Task& task, const JobResult& result) {
@@ -260,8 +282,8 @@ private:
                task.output_error == 0;
     }
 
-    void finish(Task task, const JobResult& result) {
-        if (result.end != JobEnd::cancelled) {
+    void finish(Task task, const JobResult& result, bool counts) {
+        if (counts) {
             ++done_;
             if (!succeeded(task, result))
                 job_failed(task, result);
