@@ -39,6 +39,8 @@ debian_package(command spawntpl utils
   "Runs programs, measures ways of starting them and shows what this system
 offers for it.")
 set(CPACK_COMPONENT_DEVELOPMENT_DEPENDS library)
+# The static library needs it.
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS liburing-dev)
 set(CPACK_COMPONENT_COMMAND_DEPENDS library)
 
 include(CPack)
