@@ -200,9 +200,10 @@ int Session::run() {
     probes_.detach();
     probes_.take_events();
     std::string failed = lives_.end();
-    // Reports of intervals have shown everything.
     if (options_.interval == 0 || options_.json)
         show_all();
+    else if (intervals_ < options_.count || options_.count == 0)
+        show_interval();  // the last one is shorter
     out_.flush();
     if (!out_)
         failed = options_.output.empty() ? "standard output" : options_.output;

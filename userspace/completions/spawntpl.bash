@@ -68,13 +68,13 @@ _spawntpl_names() {
     if [[ $1 == subcommands ]]; then
         sed -n '/^Subcommands:/,$ s/^  \([a-z]*\)  .*/\1/p' <<<"$help"
     else
-        sed -n 's/^  \(-[a-z],\)*\(--[a-z-]*\).*/\2/p' <<<"$help"
+        sed -n 's/^  \(-[a-z0-9],\)*\(--[a-z-]*\).*/\2/p' <<<"$help"
     fi
 }
 
 # What $help says of the value of an option; nothing if it has none.
 _spawntpl_value() {
-    sed -n "s/^  \(-[a-z],\)*$1 \([A-Z][^ ]*\).*/\2/p" <<<"$help"
+    sed -n "s/^  \(-[a-z0-9],\)*$1 \([A-Z][^ ]*\).*/\2/p" <<<"$help"
 }
 
 complete -o filenames -F _spawntpl spawntpl

@@ -16,11 +16,13 @@ namespace spawntpl {
 /// library does when memory is short.
 class SPAWNTPL_API Exception : public std::system_error {
 public:
+    /// An exception about @p error; throws std::bad_alloc when memory is short.
     explicit Exception(Error error)
         : std::system_error(error.code),
           message_(std::make_shared<std::string>(error.message())),
           error_(std::make_shared<Error>(std::move(error))) {}
 
+    /// What went wrong; lives as long as the exception or a copy of it.
     const Error& error() const noexcept { return *error_; }
 
     /// Error::message().

@@ -23,6 +23,7 @@ namespace spawntpl {
 /// Names a job of one Supervisor: 1 and upwards, in the order of submission, never reused.
 using JobId = std::uint64_t;
 
+/// Why a job is over.
 enum class JobEnd {
     ended,        ///< by itself
     timed_out,    ///< stopped at its time limit
@@ -36,9 +37,10 @@ struct Captured {
     std::uint64_t dropped = 0;  ///< how many more there were than Job::capture_limit
 };
 
+/// How a job ended. A plain value.
 struct JobResult {
-    JobId id = 0;
-    JobEnd end = JobEnd::ended;
+    JobId id = 0;                ///< what submit() returned
+    JobEnd end = JobEnd::ended;  ///< why it is over
 
     /// How the child ended, or why that is not known: its start failed, it was cancelled before it
     /// (ECANCELED), or it outlived its StopPolicy (ETIMEDOUT; it is reaped if it ends after all).
@@ -64,8 +66,8 @@ struct JobResult {
 /// Command::fd(): then it costs nothing here. Callbacks run in the Supervisor's thread; they may
 /// submit and cancel jobs, but not wait.
 struct Job {
-    Template program;
-    Command command{};
+    Template program;   ///< what to start
+    Command command{};  ///< what to start it with
 
     /// From the start of the child, not from submission.
     std::optional<std::chrono::milliseconds> time_limit{};

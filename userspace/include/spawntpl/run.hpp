@@ -19,6 +19,7 @@
 
 namespace spawntpl {
 
+/// What run() collects, and when it has enough. A plain value.
 struct RunOptions {
     /// How many bytes of each stream to keep. What follows is read and dropped, so that the child
     /// can go on.
@@ -39,12 +40,12 @@ struct RunOptions {
 
 /// What a child wrote, and how it ended.
 struct Output {
-    ExitStatus status;
+    ExitStatus status;  ///< how the child ended
     std::string out{};  ///< from descriptor 1, and from the pseudo-terminal if there is one
     std::string err{};  ///< from descriptor 2
 
     bool out_cut = false;  ///< there was more than the limit
-    bool err_cut = false;
+    bool err_cut = false;  ///< as out_cut, of `err`
 
     bool timed_out = false;  ///< the child was ended because its time was over
 
@@ -52,9 +53,10 @@ struct Output {
     /// SIGPIPE.
     bool left_open = false;
 
-    ResourceUsage usage;
+    ResourceUsage usage;         ///< see Child::usage()
     std::string_view backend{};  ///< see Child::backend()
 
+    /// Whether the child exited with 0, whatever was cut.
     bool success() const { return status.success(); }
 };
 

@@ -25,10 +25,11 @@ struct StartRetry {
     /// How often, before the job ends with the error; 0 is never. Only tries with no other
     /// child running count: while there are some, their ends make room.
     unsigned attempts = 0;
-    std::chrono::milliseconds first_delay{10};
-    std::chrono::milliseconds longest_delay{1000};
+    std::chrono::milliseconds first_delay{10};      ///< before the second try
+    std::chrono::milliseconds longest_delay{1000};  ///< where doubling ends
 };
 
+/// How a Supervisor works. A plain value.
 struct SupervisorOptions {
     /// How many children may run at once; 0 is two for each CPU this program may use.
     std::size_t max_running = 0;
@@ -36,6 +37,7 @@ struct SupervisorOptions {
     /// How many jobs may wait for their start.
     std::size_t max_queued = 1024;
 
+    /// What to do when the system is short of something that a start needs.
     StartRetry start_retry{};
 
     /// What the destructor does to the children that still run.
@@ -55,9 +57,14 @@ struct SupervisorOptions {
 /// turn(), next() and next_until(): call one of them again and again.
 class SPAWNTPL_API Supervisor {
 public:
+    /// A Supervisor for the calling thread. EINVAL if there is no event loop of the name that was
+    /// asked for; if this system refuses it, the errno of that.
     static Result<Supervisor> create(const SupervisorOptions& options = {});
 
+    /// Jobs and their callbacks go along; what was moved from may only be assigned to or destroyed.
     Supervisor(Supervisor&& other) noexcept;
+
+    /// Ends the jobs of the one that is replaced, as its destructor does.
     Supervisor& operator=(Supervisor&& other) noexcept;
 
     /// Stops what still runs, as SupervisorOptions::at_end says, and waits for it. Results that
@@ -100,17 +107,25 @@ public:
     /// stopped by the new policy from its beginning. Its result comes as always. False if the job
     /// has ended.
     bool cancel(JobId id);
+
+    /// As cancel(id), with another policy than the job's own.
     bool cancel(JobId id, const StopPolicy& policy);
 
     /// Cancels all jobs.
     void cancel_all();
+
+    /// As cancel_all(), with another policy than the jobs' own.
     void cancel_all(const StopPolicy& policy);
+
+    /// Names a call of when_readable().
+    using WatchId = std::uint64_t;
 
     /// Calls @p callback once, from turn(), when @p fd can be read without blocking: a terminal, a
     /// signalfd, a socket. The caller keeps @p fd open until then or until forget(). turn() waits
     /// for such a thing alone, too; next() only for as long as there are jobs.
-    using WatchId = std::uint64_t;
     Result<WatchId> when_readable(int fd, std::function<void()> callback);
+
+    /// The callback is not called any more; nothing if it has been.
     void forget(WatchId id);
 
     /// Children that run, or are being stopped, or whose output is still read.
@@ -133,10 +148,13 @@ private:
 /// What Supervisor::run() returns, to be awaited at once.
 class Supervisor::Running {
 public:
+    /// What co_await does with it is the rest of this class.
     Running(Supervisor& supervisor, Job job) : supervisor_(supervisor), job_(std::move(job)) {}
 
+    /// Never: the job is submitted when it is awaited.
     bool await_ready() const { return false; }
 
+    /// Submits the job; the coroutine goes on at once if that fails.
     bool await_suspend(std::coroutine_handle<> waiter) {
         job_.on_end = [this, waiter](JobResult result) {
             result_ = std::move(result);
@@ -150,6 +168,7 @@ public:
         return false;
     }
 
+    /// The result, to be taken once.
     JobResult await_resume() { return std::move(result_); }
 
 private:
