@@ -296,6 +296,14 @@ TEST_P(MapTest, jobs_are_not_affected_by_how_it_watches) {
 
 // --- limits and failures ----------------------------------------------------------------------
 
+TEST_P(MapTest, a_program_that_cannot_be_executed_fails_each_job) {
+    TemporaryDirectory directory;
+    write_file(directory / "data", "no program", 0755);
+    Result result = map({"--json", directory / "data", ":::", "a", "b"}, "");
+    EXPECT_EQ(result.status.code(), 123);
+    EXPECT_EQ(result.lines().size(), 2U);
+}
+
 TEST_P(MapTest, a_missing_program_is_found_out_before_the_input_is_read) {
     Result result = map({"spawntpl-missing"}, "x\n");
     EXPECT_THAT(result.err, StartsWith("spawntpl map: cannot find program 'spawntpl-missing'"));

@@ -36,11 +36,11 @@ protected:
     }
 
     /// Something that ends by itself with a code.
-    static Job exiting(int code) { return {end(), Command({"exit", std::to_string(code)})}; }
+    Job exiting(int code) const { return {end_, Command({"exit", std::to_string(code)})}; }
 
-    static Job endless() { return {end(), Command({"never"})}; }
+    Job endless() const { return {end_, Command({"never"})}; }
 
-    static Job shell(const std::string& script) { return {sh(), Command({"-c", script})}; }
+    Job shell(const std::string& script) const { return {sh_, Command({"-c", script})}; }
 
     /// Everything that is to come, by job.
     static std::map<JobId, JobResult> finish(Supervisor& supervisor) {
@@ -59,15 +59,8 @@ protected:
     }
 
 private:
-    static Template end() {
-        static const Template program = Template::open(payload("end")).value();
-        return program;
-    }
-
-    static Template sh() {
-        static const Template program = Template::open("sh").value();
-        return program;
-    }
+    const Template end_ = Template::open(payload("end")).value();
+    const Template sh_ = Template::open("sh").value();
 };
 
 std::vector<std::string> event_loops() {
@@ -143,11 +136,58 @@ TEST_P(SupervisorTest, results_come_in_the_order_of_the_ends) {
     EXPECT_EQ(*supervisor.next(), std::nullopt);
 }
 
+TEST_P(SupervisorTest, takes_all_that_was_written_before_the_grace_period) {
+    Supervisor supervisor = make();
+    Job job = shell("head -c 60000 /dev/zero");
+    job.command.pipe_from_child(STDOUT_FILENO);
+    job.output_grace = 0ms;
+    ASSERT_TRUE(supervisor.submit(std::move(job)));
+    auto result = supervisor.next();
+    ASSERT_TRUE(result && *result);
+    EXPECT_EQ((*result)->output[STDOUT_FILENO].bytes.size(), 60000U);
+}
+
+TEST_P(SupervisorTest, cancelled_job_takes_nothing_of_the_next) {
+    Supervisor supervisor = make();
+    for (int i = 0; i < 20; ++i) {
+        Job job = shell("echo output");
+        job.command.pipe_from_child(STDOUT_FILENO);
+        auto cancelled = supervisor.submit(job);
+        ASSERT_TRUE(cancelled);
+        supervisor.cancel(*cancelled, StopPolicy{});
+        auto other = supervisor.submit(job);
+        ASSERT_TRUE(other);
+        auto results = finish(supervisor);
+        EXPECT_EQ(results.at(*other).output[STDOUT_FILENO].bytes, "output\n");
+        // It was let go, and the Supervisor may have reaped it.
+        waitpid(results.at(*cancelled).pid, nullptr, 0);
+    }
+}
+
+TEST_P(SupervisorTest, destroyed_in_a_forked_copy_leaves_the_children_alone) {
+    Pipe pipe = make_pipe();
+    std::optional<Supervisor> supervisor = make();
+    Job job = shell("read line");
+    job.command.fd(STDIN_FILENO, pipe.read.get());
+    ASSERT_TRUE(supervisor->submit(std::move(job)));
+    pid_t copy = fork();
+    if (copy == 0) {
+        supervisor.reset();
+        _exit(0);
+    }
+    EXPECT_EQ(waitpid(copy, nullptr, 0), copy);
+    pipe.write.reset();
+    auto result = supervisor->next();
+    ASSERT_TRUE(result && *result);
+    EXPECT_TRUE((*result)->status->code());
+}
+
 TEST_P(SupervisorTest, next_until_gives_up) {
     Supervisor supervisor = make();
     ASSERT_TRUE(supervisor.submit(endless()));
     EXPECT_FALSE(*supervisor.next_until(std::chrono::steady_clock::now() + 5ms));
     EXPECT_FALSE(*supervisor.next_until({}));
+    EXPECT_FALSE(*supervisor.next_until(std::chrono::steady_clock::time_point::min()));
     EXPECT_FALSE(supervisor.take());
 }
 

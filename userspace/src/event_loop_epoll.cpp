@@ -21,7 +21,8 @@ constexpr int most_events = 64;
 int timeout_until(Clock::time_point until) {
     if (until == Clock::time_point::max())
         return -1;
-    auto left = std::max(until - Clock::now(), Clock::duration::zero());
+    auto now = Clock::now();
+    auto left = until > now ? until - now : Clock::duration::zero();
     auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
     return static_cast<int>(std::min<std::int64_t>(milliseconds, INT_MAX));
 }

@@ -102,6 +102,8 @@ public:
             return;
         if (found->second.in_flight) {
             send_cancel(token, found->second);
+            // The caller may close the descriptor now; its number becomes another's.
+            io_uring_submit(&ring_);
         } else {
             buffers_.give_back(std::move(found->second.buffer));
             operations_.erase(found);
@@ -190,7 +192,8 @@ private:
     int submit_and_wait(Clock::time_point until) {
         if (until == Clock::time_point::max())
             return io_uring_submit_and_wait(&ring_, 1);
-        auto left = std::max(until - Clock::now(), Clock::duration::zero());
+        auto now = Clock::now();
+        auto left = until > now ? until - now : Clock::duration::zero();
         auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
         __kernel_timespec time{.tv_sec = seconds.count(),
                                .tv_nsec = (left - seconds) / std::chrono::nanoseconds(1)};
@@ -200,22 +203,29 @@ private:
 
     /// Without @p events they are dropped.
     void take_completions(std::vector<Event>* events) {
-        unsigned head;
-        unsigned count = 0;
+        unsigned ready = io_uring_cq_ready(&ring_);
+        // Memory may run out only where a completion is still to come.
+        if (events)
+            events->reserve(events->size() + ready);
+        delivered_reads_.reserve(delivered_reads_.size() + ready);
+        delivered_buffers_.reserve(delivered_buffers_.size() + ready);
         io_uring_cqe* completion;
-        io_uring_for_each_cqe(&ring_, head, completion) {
-            ++count;
+        for (; ready > 0 && io_uring_peek_cqe(&ring_, &completion) == 0; --ready) {
             // Those of cancellations and timeouts are nobody's.
             if (auto found = operations_.find(completion->user_data); found != operations_.end())
                 complete(found, completion->res, events);
+            io_uring_cqe_seen(&ring_, completion);
         }
-        io_uring_cq_advance(&ring_, count);
     }
 
     using Place = std::unordered_map<Token, Operation>::iterator;
 
     void complete(Place place, int result, std::vector<Event>* events) {
         auto& [token, operation] = *place;
+        // Another one for the next read: this may be cancelled while its bytes are in use.
+        ReadBuffers::Buffer next;
+        if (events && operation.kind == Kind::read && result > 0)
+            next = buffers_.take();
         operation.in_flight = false;
         --in_flight_;
         waitids_ -= operation.waitid;
@@ -233,9 +243,7 @@ private:
         if (operation.kind == Kind::read && result > 0) {
             event.bytes = {operation.buffer.get(), static_cast<std::size_t>(result)};
             delivered_reads_.push_back(token);
-            // Another one for the next read: this may be cancelled while its bytes are in use.
-            delivered_buffers_.push_back(std::move(operation.buffer));
-            operation.buffer = buffers_.take();
+            delivered_buffers_.push_back(std::exchange(operation.buffer, std::move(next)));
         } else {
             buffers_.give_back(std::move(operation.buffer));
             operations_.erase(place);

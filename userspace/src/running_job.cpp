@@ -3,9 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace spawntpl::detail {
 
@@ -24,7 +29,12 @@ RunningJob::RunningJob(Job job, Child child, JobResult result, Clock::time_point
 void RunningJob::watch() {
     if (job_.time_limit)
         deadline_ = after(*job_.time_limit);
-    auto awaited = await_events();
+    Result<void> awaited;
+    try {
+        awaited = await_events();
+    } catch (const std::bad_alloc&) {
+        awaited = std::unexpected(watch_error(ENOMEM));
+    }
     if (awaited)
         return;
     static_cast<void>(child_.kill());
@@ -110,17 +120,43 @@ void RunningJob::expire() {
     deadline_ = Clock::time_point::max();
     switch (phase_) {
     case Phase::running:
-        stop(JobEnd::timed_out, job_.stop);
+        if (!has_ended())
+            stop(JobEnd::timed_out, job_.stop);
         break;
     case Phase::stopping:
-        next_stop_stage();
+        if (!has_ended())
+            next_stop_stage();
         break;
     case Phase::draining:
+        deadline_ = Clock::now();  // again, if a callback throws
+        read_rest();
         finish();
         break;
     case Phase::abandoned:
     case Phase::over:
         break;
+    }
+}
+
+bool RunningJob::has_ended() const {
+    pollfd ended{.fd = child_.pidfd(), .events = POLLIN, .revents = 0};
+    return poll(&ended, 1, 0) > 0;
+}
+
+void RunningJob::read_rest() {
+    std::vector<char> buffer;
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+        int there = 0;
+        int pipe = outputs_[i].pipe.get();
+        if (!outputs_[i].pipe || ioctl(pipe, FIONREAD, &there) != 0 || there <= 0)
+            continue;
+        loop_.cancel(output_token(i));
+        buffer.resize(static_cast<std::size_t>(there));
+        // The other end has flags of its own, and this one is about to be closed.
+        fcntl(pipe, F_SETFL, O_NONBLOCK);
+        if (ssize_t length = read(pipe, buffer.data(), buffer.size()); length > 0)
+            got_output(i, {.token = output_token(i),
+                           .bytes = {buffer.data(), static_cast<std::size_t>(length)}});
     }
 }
 

@@ -73,6 +73,12 @@ private:
     void got_output(std::size_t index, const Event& event);
     void next_stop_stage();
     void drain();
+
+    /// Whether it has, though the event that tells of it may still be on the way.
+    bool has_ended() const;
+
+    /// Takes what the pipes hold now: whoever calls the Supervisor may have been away for long.
+    void read_rest();
     void close_outputs();
     void finish();
 

@@ -71,6 +71,9 @@ public:
                 break;
     }
 
+    /// Whether this is a process that a fork() of the owner made.
+    bool is_foreign() const { return getpid() != owner_; }
+
     bool full() const {
         std::size_t free = may_start() ? options_.max_running - occupied_ : 0;
         return queue_.size() >= free && queue_.size() - free >= options_.max_queued;
@@ -217,6 +220,8 @@ private:
     }
 
     void run(JobId id, Job job, Child child, JobResult result, Clock::time_point started) {
+        // Until somebody waits for it, nothing that throws may leave it behind.
+        child.stop_at_end(StopPolicy::killing());
         auto place = running_
                          .try_emplace(id, std::move(job), std::move(child), std::move(result),
                                       started, *loop_, id << RunningJob::token_bits)
@@ -224,6 +229,7 @@ private:
         RunningJob& running = place->second;
         ++occupied_;
         running.watch();
+        running.child().stop_at_end({});
         note_deadline(running, id);
         if (running.is_active() && running.job().on_start) {
             Handling handling(*this);
@@ -301,7 +307,12 @@ private:
     void change(Place place, const auto& function) {
         auto& [id, running] = *place;
         forget_deadline(running, id);
-        std::invoke(function, running);
+        try {
+            std::invoke(function, running);
+        } catch (...) {
+            note_deadline(running, id);
+            throw;
+        }
         note_deadline(running, id);
         collect(place);
     }
@@ -336,6 +347,7 @@ private:
         }
     }
 
+    const pid_t owner_ = getpid();
     SupervisorOptions options_;
     std::unique_ptr<EventLoop> loop_;
     JobId last_id_ = 0;
@@ -357,8 +369,18 @@ private:
 
 Supervisor::Supervisor(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Supervisor::Supervisor(Supervisor&& other) noexcept = default;
-Supervisor& Supervisor::operator=(Supervisor&& other) noexcept = default;
-Supervisor::~Supervisor() = default;
+
+Supervisor& Supervisor::operator=(Supervisor&& other) noexcept {
+    Supervisor replaced(std::move(*this));
+    state_ = std::move(other.state_);
+    return *this;
+}
+
+Supervisor::~Supervisor() {
+    // In a copy made by fork() the children, the ring and the epoll are still the parent's.
+    if (state_ && state_->is_foreign())
+        static_cast<void>(state_.release());
+}
 
 Result<Supervisor> Supervisor::create(const SupervisorOptions& options) {
     const char* forced = secure_getenv("SPAWNTPL_EVENT_LOOP");

@@ -115,8 +115,7 @@ public:
         while (true) {
             submit();
             await_input();
-            if (supervisor_.running() + supervisor_.queued() + waiting_again() == 0 &&
-                (is_stopping() || input_.at_end()))
+            if (tasks_.empty() && waiting_again() == 0 && (is_stopping() || input_.at_end()))
                 break;
             if (auto turned = supervisor_.turn(progress_.next()); !turned) {
                 complain(turned.error().message());
@@ -129,6 +128,8 @@ public:
                 flush_results();
             progress_.show(counts());
         }
+        if (options_.json)
+            flush_results();
         progress_.clear();
         report();
         return exit_status();
@@ -159,7 +160,9 @@ private:
     /// Each job needs some descriptors here; its own limit stays what it was.
     void make_room_for_descriptors() {
         rlimit limit{};
-        rlim_t needed = 4 * options_.jobs + 64;
+        // What is kept to be printed in order may be in two files for each job.
+        rlim_t kept = options_.keep_order ? 2 * (most_unprinted + options_.jobs) : 0;
+        rlim_t needed = 4 * options_.jobs + 64 + kept;
         if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
             return;
         template_command_.limit(RLIMIT_NOFILE, limit.rlim_cur, limit.rlim_max);
@@ -168,7 +171,8 @@ private:
     }
 
     bool may_submit() const {
-        return !is_stopping() && !supervisor_.full() && unprinted_.size() < most_unprinted;
+        return !is_stopping() && !supervisor_.full() &&
+               (unprinted_.size() < most_unprinted || !again_.empty());
     }
 
     void submit() {
@@ -222,6 +226,7 @@ private:
         JobId expected = ++last_id_;
         tasks_.emplace(expected, std::move(task));
         if (auto id = supervisor_.submit(std::move(job)); !id) {
+            tasks_.erase(expected);
             complain(id.error().message());
             stop(map_failed, stop_policy());
         }

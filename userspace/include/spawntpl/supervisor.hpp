@@ -53,7 +53,8 @@ struct SupervisorOptions {
 /// io_uring: exits (IORING_OP_WAITID of Linux 6.7, else polled pidfds), pipes and timeouts; on
 /// epoll where io_uring is refused. It needs no signal handler and no other thread.
 ///
-/// Only the thread that created a Supervisor may use it. Things happen only inside submit(),
+/// Only the thread that created a Supervisor may use it. In a copy of the program that fork() made
+/// it may only be destroyed, which does nothing there. Things happen only inside submit(),
 /// turn(), next() and next_until(): call one of them again and again.
 class SPAWNTPL_API Supervisor {
 public:
