@@ -231,6 +231,14 @@ TEST_P(AttributesTest, ids_without_the_right_to) {
     EXPECT_EQ(error.message(), "cannot set user and group ids: Operation not permitted (user 1)");
 }
 
+TEST_P(AttributesTest, ids_that_mean_no_change_are_refused) {
+    for (const Command& command : {Command().user(-1), Command().group(-1)}) {
+        if (!can("user, group, supplementary groups", command))
+            return;
+        EXPECT_EQ(attribute_failure(command, Step::set_ids).code, std::errc::invalid_argument);
+    }
+}
+
 TEST_P(AttributesTest, ids_reset) {
     if (geteuid() != 0)
         GTEST_SKIP() << "only root can change ids";
@@ -314,9 +322,11 @@ TEST_P(AttributesTest, namespaces) {
               std::filesystem::read_symlink("/proc/self/ns/uts"));
     EXPECT_TRUE(child->kill());
     EXPECT_TRUE(child->wait());
-    Error error = failure(must_open(payload("exit0")), Command().namespaces(CLONE_THREAD));
-    EXPECT_EQ(error.step, Step::clone);
-    EXPECT_THAT(error.message(), HasSubstr("in new namespaces"));
+    for (int flag : {CLONE_THREAD, CLONE_FILES, CLONE_FS, CLONE_PARENT, CLONE_SETTLS}) {
+        Error error = failure(must_open(payload("exit0")), Command().namespaces(flag));
+        EXPECT_EQ(error.code, std::errc::invalid_argument);
+        EXPECT_THAT(error.message(), HasSubstr("(a flag is that of no namespace)"));
+    }
 }
 
 TEST_P(AttributesTest, cgroup_that_is_none) {

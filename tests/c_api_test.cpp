@@ -452,7 +452,7 @@ TEST_P(CApiTest, cgroup_and_namespaces) {
     command = new_command();
     ASSERT_EQ(spawntpl_command_namespaces(command.get(), CLONE_THREAD), 0);
     if (can("namespaces", command)) {
-        EXPECT_EQ(c_failure("/bin/sh", command).step, SPAWNTPL_STEP_CLONE);
+        EXPECT_EQ(c_failure("/bin/sh", command).step, SPAWNTPL_STEP_REQUEST);
     }
 }
 

@@ -111,6 +111,17 @@ TEST_P(Terminal, terminal_of_another_session_is_refused) {
     EXPECT_TRUE(owner->wait());
 }
 
+TEST_P(Terminal, terminal_that_is_none_is_refused) {
+    EXPECT_EQ(
+        terminal_failure(Command().new_session().controlling_terminal(-1), Step::take_terminal)
+            .code,
+        std::errc::bad_file_descriptor);
+    EXPECT_EQ(
+        terminal_failure(Command().pseudo_terminal().controlling_terminal(0), Step::take_terminal)
+            .code,
+        std::errc::invalid_argument);
+}
+
 TEST_P(Terminal, controlling_terminal_needs_a_new_session) {
     Fd null = open_null();
     Error error = terminal_failure(Command().controlling_terminal(null.get()), Step::take_terminal);

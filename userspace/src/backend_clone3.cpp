@@ -97,7 +97,7 @@ public:
         plan_.envp = launch.envp();
         const Attributes& attributes = launch.command().attributes();
         // Nobody outside can be seen from a new pid namespace.
-        if (attributes.parent_death_signal && !(attributes.namespaces & CLONE_NEWPID))
+        if (attributes.parent_death_signal)
             plan_.parent = getpid();
     }
 

@@ -224,7 +224,8 @@ std::optional<Step> failed_attribute(int error, const Command& command) {
     if (attributes.scheduler && error == EINVAL && !is_valid(*attributes.scheduler))
         return Step::set_scheduler;
     if (group && (error == EPERM || error == EINVAL) &&
-        (attributes.new_session || *group < 0 || (*group > 0 && kill(-*group, 0) != 0)))
+        (attributes.new_session || attributes.pseudo_terminal || *group < 0 ||
+         (*group > 0 && kill(-*group, 0) != 0)))
         return Step::join_process_group;
     if (attributes.scheduler && error == EPERM)
         return Step::set_scheduler;
@@ -327,7 +328,11 @@ public:
                 Feature::many_redirections};
     }
 
-    std::string probe() const override { return {}; }
+    std::string probe() const override {
+        if (open_pidfd(getpid()) || errno == EMFILE || errno == ENFILE)
+            return {};
+        return unavailable("pidfd_open", errno);
+    }
 
     Result<std::unique_ptr<Starter>> prepare(const Program& program) const override {
         return std::make_unique<PosixSpawnStarter>(program);

@@ -84,8 +84,10 @@ SPAWNTPL_IN_CHILD bool set_ids(const spawn_template_ids& ids) {
 SPAWNTPL_IN_CHILD bool set_parent_death_signal(int signal, pid_t parent) {
     if (syscall(SYS_prctl, PR_SET_PDEATHSIG, signal, 0, 0, 0) != 0)
         return false;
-    // It may have ended before the kernel knew of the wish.
-    if (signal != 0 && syscall(SYS_getppid) != parent)
+    // It may have ended before the kernel knew of the wish. From a new pid namespace, here 0, it
+    // cannot be told.
+    long now = syscall(SYS_getppid);
+    if (signal != 0 && now != 0 && now != parent)
         syscall(SYS_kill, syscall(SYS_getpid), signal);
     return true;
 }

@@ -6,9 +6,14 @@
 
 #include <utility>
 
+#include <linux/sched.h>
+
 namespace spawntpl::detail {
 
 namespace {
+
+constexpr unsigned namespace_kinds = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                     CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
 
 // execve(2) does not write to strings that it takes as char*.
 char* mutable_string(const std::string& string) {
@@ -75,6 +80,15 @@ Result<void> Launch::check_attributes() {
         error.detail += "; it would come at the end of this thread, which is not the main thread";
         return std::unexpected(std::move(error));
     }
+    // The system calls take -1 for "unchanged".
+    if (attributes.user == static_cast<uid_t>(-1) || attributes.group == static_cast<gid_t>(-1))
+        return std::unexpected(attribute_error(*command_, EINVAL, Step::set_ids));
+    if (static_cast<unsigned>(attributes.namespaces) & ~namespace_kinds)
+        return std::unexpected(request_error(EINVAL, "a flag is that of no namespace"));
+    if (attributes.controlling_terminal && attributes.pseudo_terminal)
+        return std::unexpected(attribute_error(*command_, EINVAL, Step::take_terminal));
+    if (attributes.controlling_terminal && *attributes.controlling_terminal < 0)
+        return std::unexpected(attribute_error(*command_, EBADF, Step::take_terminal));
     if (attributes.controlling_terminal && !attributes.new_session)
         return std::unexpected(attribute_error(*command_, EPERM, Step::take_terminal));
     return {};

@@ -91,9 +91,9 @@ public:
     /// The child's @p target is the caller's @p source.
     Command& fd(int target, int source);
 
-    /// The child's @p target is a file that is opened at the start of each child. The backends
-    /// "clone3" and "posix_spawn" open and close it in the caller, which gives up the POSIX record
-    /// locks that the caller has on that file.
+    /// The child's @p target is a file that is opened at the start of each child: by the caller,
+    /// with its rights and its umask, not those of the Command; a FIFO may block it. That gives up
+    /// the POSIX record locks that the caller has on that file.
     Command& file(int target, std::string path, int flags, mode_t mode = 0666);
 
     /// The child's @p target is /dev/null, for reading and writing.
@@ -143,7 +143,9 @@ public:
     /// The real, effective and saved group id. Supplementary groups stay: see groups().
     Command& group(gid_t id);
 
-    /// The real, effective and saved user id.
+    /// The real, effective and saved user id. The backend "clone3" makes the caller undumpable by
+    /// that, see PR_SET_DUMPABLE of prctl(2), and so do the other changes of ids: until its exec
+    /// the child has the caller's memory, which nobody else may look at.
     Command& user(uid_t id);
 
     /// Neither the child nor its children gain rights by executing set-user-ID programs.
@@ -152,7 +154,8 @@ public:
     // --- signals --------------------------------------------------------------------------------
 
     /// The signal that the child gets when the program or the thread that starts it ends, even
-    /// between the two. A program that gains rights at its start does not get it.
+    /// between the two, unless the child is in another pid namespace. A program that gains rights
+    /// at its start does not get it.
     Command& parent_death_signal(int signal, ParentDeath of = ParentDeath::program);
 
     /// Signals that the child starts with at their default action. Other signals which the

@@ -34,7 +34,9 @@ struct TemplateOptions {
 /// A program, found and prepared once, to be started many times.
 ///
 /// Immutable and cheap to copy: copies share the prepared program. Any number of threads may
-/// start children from one Template at the same time.
+/// start children from one Template at the same time. A thread needs 64 KiB of stack for it, and
+/// must not be cancelled by pthread_cancel(3) in a function of this library; the interface for C
+/// sees to that itself.
 class SPAWNTPL_API Template {
 public:
     /// Prepares the program @p program. A name without a slash is searched in the caller's PATH
