@@ -280,9 +280,9 @@ TEST_P(CApiTest, pipes_and_input) {
 }
 
 TEST_P(CApiTest, pseudo_terminal) {
-    CommandPointer command = new_command({"size"});
+    CommandPointer command = new_command({"-c", "stty size; sleep 0.3"});
     ASSERT_EQ(spawntpl_command_pseudo_terminal(command.get(), 33, 44), 0);
-    ChildPointer child = start("stty", command);
+    ChildPointer child = start("sh", command);
     EXPECT_GE(spawntpl_child_terminal(child.get()), 0);
     Fd terminal(spawntpl_child_take_terminal(child.get()));
     EXPECT_EQ(spawntpl_child_terminal(child.get()), -1);

@@ -178,7 +178,8 @@ TEST_P(FaultInjection, namespaces) {
 }
 
 TEST_P(FaultInjection, pseudo_terminal) {
-    expect_clean_starts(must_open(payload("state")), Command().pseudo_terminal({30, 90}));
+    // It tells by way of a pipe: what is in a terminal when its session ends may be lost.
+    expect_clean_starts(Command().pseudo_terminal({30, 90}));
 }
 
 TEST_P(FaultInjection, controlling_terminal) {

@@ -264,7 +264,7 @@ TEST_P(Pipes, same_as_what_the_other_is_redirected_to) {
 
 TEST_P(Pipes, same_as_a_terminal) {
     auto child = must_open("/bin/sh").spawn(
-        Command({"-c", "test -t 5 && echo yes >&5"}).pseudo_terminal().same_as(5, 1));
+        Command({"-c", "test -t 5 && echo yes >&5; sleep 0.3"}).pseudo_terminal().same_as(5, 1));
     ASSERT_TRUE(child) << child.error().message();
     char buffer[16] = {};
     EXPECT_GT(read(child->terminal(), buffer, sizeof(buffer)), 0);

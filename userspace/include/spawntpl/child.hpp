@@ -61,7 +61,8 @@ public:
     Fd take_pipe(int target);
 
     /// The caller's side of the pseudo-terminal, or -1. The Child owns it. Reading it fails with
-    /// EIO when no process has the other side open.
+    /// EIO when no process has the other side open. When the child ends, the kernel hangs up its
+    /// terminal: what it wrote last may be lost.
     int terminal() const { return terminal_.get(); }
 
     /// Gives the caller's side of the pseudo-terminal away.
