@@ -94,14 +94,6 @@ protected:
     }
 };
 
-std::vector<std::string> event_loops() {
-    std::vector<std::string> names;
-    for (const char* name : {"io_uring", "epoll"})
-        if (Supervisor::create({.event_loop = name}))
-            names.emplace_back(name);
-    return names;
-}
-
 INSTANTIATE_TEST_SUITE_P(EventLoop, MapTest, testing::ValuesIn(event_loops()), backend_test_name);
 
 // --- input and placeholders -------------------------------------------------------------------

@@ -240,6 +240,14 @@ std::vector<std::string> available_backends() {
     return names;
 }
 
+std::vector<std::string> event_loops() {
+    std::vector<std::string> names;
+    for (const char* name : {"io_uring", "epoll"})
+        if (Supervisor::create({.event_loop = name}))
+            names.emplace_back(name);
+    return names;
+}
+
 std::string backend_test_name(const testing::TestParamInfo<std::string>& info) {
     return info.param;
 }

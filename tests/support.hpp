@@ -132,6 +132,9 @@ protected:
 
 std::vector<std::string> available_backends();
 
+/// Those that a Supervisor can use here.
+std::vector<std::string> event_loops();
+
 std::string backend_test_name(const testing::TestParamInfo<std::string>& info);
 
 }  // namespace spawntpl::tests
