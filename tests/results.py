@@ -18,6 +18,7 @@ class Suite:
     failed: int = 0
     skipped: int = 0
     shown: float = field(default_factory=time.monotonic)
+    failures: list = field(default_factory=list)
 
     @property
     def total(self):
@@ -30,9 +31,8 @@ class Suite:
 
     def fails(self, test, text):
         self.failed += 1
-        self.show(f"FAILED {test}")
-        for line in text.splitlines():
-            print(f"    {line}", flush=True)
+        self.failures.append((test, text))
+        self.show_failure(test, text)
 
     def skips(self, test, reason):
         reason = " ".join(reason.split()) or "no reason given"
@@ -41,6 +41,11 @@ class Suite:
         else:
             self.skipped += 1
             self.show(f"SKIPPED {test}: {reason}")
+
+    def show_failure(self, test, text):
+        self.show(f"FAILED {test}")
+        for line in text.splitlines():
+            print(f"    {line}", flush=True)
 
     def show(self, text):
         print(f"{self.name}: {text}", flush=True)
