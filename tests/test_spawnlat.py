@@ -303,6 +303,17 @@ class Stages(SpawnlatTest):
         self.assertGreater(groups["true"]["processes"]["linker_maps"], 3)
         self.assertNotIn("link", groups["false"]["stages"])
 
+    def test_what_a_clone_copies(self):
+        found = self.objects("--no-events", "--", *self.load("fork"))
+        missing = found["start"][0]["not_measured"]
+        if any(stage.startswith("copy_files ") for stage in missing):
+            self.skipTest("only with a function tracer, as in the debug kernel: " +
+                          "; ".join(missing))
+        stages = self.groups(found["summary"][0])["fork"]["stages"]
+        self.assertEqual(stages["copy_files"]["count"], EXECS + CHAINS + FAILURES + FORKS)
+        self.assertLess(sum(stages[part]["sum_ns"] for part in PARTS_OF["create"]
+                            if part in stages), stages["create"]["sum_ns"])
+
     def test_page_faults(self):
         summary = self.summary("--faults", "--", *self.load("vfork", 11, 0, 0, 0, 0))
         # Each has its own stack and its own first instruction.
