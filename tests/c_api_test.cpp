@@ -605,6 +605,38 @@ TEST_P(CApiTest, call_is_no_cancellation_point) {
 
 class CApi : public CleanTest {};
 
+int wait_code(const ChildPointer& child) {
+    spawntpl_status status{};
+    status.size = sizeof(status);
+    EXPECT_EQ(spawntpl_child_wait(child.get(), &status, nullptr), 0);
+    return status.code;
+}
+
+TEST_P(CApiTest, batch) {
+    TemplatePointer program = c_open(payload("end"));
+    CommandPointer commands[] = {new_command({"exit", "3"}), new_command({"exit", "4"}),
+                                 new_command({"exit", "5"})};
+    EXPECT_EQ(spawntpl_command_cwd(commands[1].get(), "/nonexistent"), 0);
+    const spawntpl_command* pointers[] = {commands[0].get(), commands[1].get(), commands[2].get()};
+    spawntpl_child* children[3];
+    spawntpl_error error = new_error();
+    EXPECT_EQ(spawntpl_template_spawn_all(program.get(), pointers, 3, children, &error), -ENOENT);
+    EXPECT_STREQ(error.path, "/nonexistent");
+    EXPECT_EQ(children[1], nullptr);
+    for (int i : {0, 2}) {
+        ChildPointer child(children[i]);
+        EXPECT_EQ(wait_code(child), 3 + i);
+    }
+
+    pointers[1] = nullptr;
+    EXPECT_EQ(spawntpl_template_spawn_all(program.get(), pointers, 3, children, &error), -EINVAL);
+    EXPECT_EQ(spawntpl_template_spawn_all(program.get(), pointers, 0, children, &error), 0);
+    pointers[1] = pointers[2];
+    ASSERT_EQ(spawntpl_template_spawn_all(program.get(), pointers, 3, children, nullptr), 0);
+    for (spawntpl_child* each : children)
+        EXPECT_GE(wait_code(ChildPointer(each)), 3);
+}
+
 TEST_F(CApi, backends_are_those_of_the_library) {
     spawntpl_backend info{};
     info.size = sizeof(info);
@@ -660,6 +692,7 @@ TEST_F(CApi, null_pointers_are_refused) {
                  "cannot start a program as requested: Invalid argument (a pointer is null)");
     EXPECT_EQ(spawntpl_template_open("true", nullptr, nullptr, &error), -EINVAL);
     EXPECT_EQ(spawntpl_template_spawn(nullptr, nullptr, nullptr, &error), -EINVAL);
+    EXPECT_EQ(spawntpl_template_spawn_all(nullptr, nullptr, 1, nullptr, &error), -EINVAL);
     EXPECT_EQ(spawntpl_child_wait(nullptr, nullptr, &error), -EINVAL);
     EXPECT_EQ(spawntpl_child_kill(nullptr, &error), -EINVAL);
     EXPECT_EQ(spawntpl_command_new(nullptr), -EINVAL);

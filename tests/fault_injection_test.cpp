@@ -102,6 +102,22 @@ TEST_P(FaultInjection, script) {
     expect_clean_starts(must_open(directory_ / "script"), Command().pipe_from_child(1));
 }
 
+TEST_P(FaultInjection, batch) {
+    Template program = must_open(payload("state"));
+    const std::vector<Command> commands(2, Command().pipe_from_child(1).process_group());
+    expect_clean_failures([&] {
+        auto children = in_window([&] { return program.spawn_all(commands); });
+        Outcome all;
+        for (auto& child : children) {
+            Outcome one = finish(std::move(child));
+            if (one.error)
+                all.error = std::move(one.error);
+            all.result += one.result;
+        }
+        return all;
+    });
+}
+
 TEST_P(FaultInjection, start_that_fails_anyhow) {
     write_file(directory_ / "script", "#!/nonexistent/interpreter\n", 0755);
     expect_clean_starts(must_open(directory_ / "script"), Command().cwd("/").null(0));

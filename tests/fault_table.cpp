@@ -30,7 +30,7 @@ const CallFaults table[] = {
     {SYS_dup2, "dup2", {EBADF, EBUSY, EINTR, EMFILE}, {}},
     {SYS_dup3, "dup3", {EBADF, EBUSY, EINTR, EMFILE}, {redirect, open_terminal}},
     {SYS_close_range, "close_range", {EMFILE, ENOMEM}, {Step::clone}, true},
-    {SYS_pipe2, "pipe2", {EMFILE, ENFILE, ENOMEM}, {redirect}},
+    {SYS_pipe2, "pipe2", {EMFILE, ENFILE, ENOMEM}, {redirect}, true},
     {SYS_memfd_create, "memfd_create", {EMFILE, ENFILE, ENOMEM}, {redirect}},
     {SYS_pwrite64, "pwrite64", {EINTR, ENOSPC, ENOMEM, EIO}, {redirect}, true},
     {SYS_pread64, "pread64", {EINTR, EIO, EISDIR}, {}, true},
@@ -42,6 +42,7 @@ const CallFaults table[] = {
      {resolve_program},
      true},
     {SYS_faccessat2, "faccessat2", {EACCES, EIO, ELOOP, ENOENT, ETXTBSY}, {resolve_program}, true},
+    {SYS_readlink, "readlink", {EACCES, EIO, ENOENT, ENOMEM}, {}, true},
     {SYS_getcwd, "getcwd", {ENOENT, ENOMEM}, {resolve_program}},
     {SYS_fchdir, "fchdir", {EACCES, EIO, ENOENT}, {enter_directory}},
     {SYS_ioctl, "ioctl", {EIO, ENOTTY, EPERM}, {open_terminal, take_terminal, enter_foreground}},
@@ -49,7 +50,8 @@ const CallFaults table[] = {
     // The process, its resources and its rights.
     {SYS_umask, "umask", {}, {}},
     {SYS_setsid, "setsid", {EPERM}, {start_session}},
-    {SYS_setpgid, "setpgid", {EACCES, EPERM, ESRCH}, {join_process_group}},
+    // By the parent, too, to see whether a child has executed its program.
+    {SYS_setpgid, "setpgid", {EACCES, EPERM, ESRCH}, {join_process_group}, true},
     {SYS_getpgid, "getpgid", {}, {}},
     {SYS_prlimit64, "prlimit64", {EINVAL, EPERM}, {set_limit}, true},
     {SYS_getpriority, "getpriority", {}, {}},
@@ -95,12 +97,14 @@ const CallFaults table[] = {
     {473,
      "spawn_template_spawn",
      {E2BIG, EAGAIN, EINTR, EMFILE, ENOMEM, EPERM},
-     {request, Step::clone}},
+     {request, Step::clone},
+     true},  // a batch tries again, and waits
     {SYS_exit_group, "exit_group", {}, {}},
     {SYS_waitid, "waitid", {EINTR}, {}, true},
     // By the C library, which has blocked all signals.
     {SYS_wait4, "wait4", {}, {}},
     {SYS_ppoll, "ppoll", {EINTR, ENOMEM}, {wait}, true},
+    {SYS_poll, "poll", {EINTR, ENOMEM}, {}, true},
     {SYS_kill, "kill", {EPERM, ESRCH}, {}, true},
     {SYS_pidfd_open, "pidfd_open", {EMFILE, ENFILE, ENOMEM}, {Step::clone}, true},
     {SYS_pidfd_send_signal, "pidfd_send_signal", {EPERM}, {send_signal}, true},

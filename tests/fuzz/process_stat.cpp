@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // /proc/PID/stat, of which each process chooses its own name.
+#include "process_stat.hpp"
+
 #include "fuzz.hpp"
-#include "process_tree.hpp"
 
 #include <cstdlib>
 
@@ -16,10 +17,11 @@ void expect_relations(const std::string& name, pid_t parent, pid_t group, pid_t 
                        std::to_string(group) + " " + std::to_string(session) + " 0 -1 4194560\n";
     auto relations = detail::parse_stat(stat);
     require(relations && relations->parent == parent && relations->group == group &&
-                relations->session == session,
+                relations->session == session && relations->has_executed && !relations->has_ended(),
             "no name hides the relations");
     stat[name.size() + 6] = 'Z';
-    require(!detail::parse_stat(stat), "a zombie has none");
+    relations = detail::parse_stat(stat);
+    require(relations && relations->has_ended(), "a zombie is one");
 }
 
 }  // namespace

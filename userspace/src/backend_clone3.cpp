@@ -195,12 +195,6 @@ private:
     Fd program_copy_;
 };
 
-Error killed_error(const Launch& launch, int signal) {
-    Error error = launch.program_error(EINTR, Step::execute);
-    error.detail = "signal " + std::to_string(signal) + " ended the child before it had a program";
-    return error;
-}
-
 class Clone3Starter : public Starter {
 public:
     Result<Started> start(const Launch& launch) const override {
@@ -214,7 +208,7 @@ public:
         if (planner.plan().error != 0)
             return std::unexpected(planner.error());
         if (child->signal != 0)
-            return std::unexpected(killed_error(launch, child->signal));
+            return std::unexpected(launch.killed_error(child->signal));
         return std::move(child->started);
     }
 };

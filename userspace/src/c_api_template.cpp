@@ -4,6 +4,10 @@
 
 #include <spawntpl/backends.hpp>
 
+#include <algorithm>
+#include <memory>
+#include <span>
+
 namespace {
 
 using namespace spawntpl;
@@ -143,6 +147,36 @@ int spawntpl_template_spawn(const spawntpl_template* program, const spawntpl_com
         owner->value = std::move(*started);
         *child = owner.release();
         return 0;
+    });
+}
+
+int spawntpl_template_spawn_all(const spawntpl_template* program,
+                                const spawntpl_command* const* commands, size_t count,
+                                spawntpl_child** children, spawntpl_error* error) {
+    return call(error, Step::request, [&] {
+        if (!program || !commands || !children ||
+            std::any_of(commands, commands + count, [](auto* command) { return !command; }))
+            return report(error, EINVAL, Step::request, null_pointer);
+        std::vector<Command> copies;
+        for (const spawntpl_command* command : std::span(commands, count))
+            copies.push_back(command->value);
+        // First, so that nothing can fail when the processes exist.
+        std::vector<std::unique_ptr<spawntpl_child>> owners(count);
+        for (auto& owner : owners)
+            owner = std::make_unique<spawntpl_child>(Child(0, {}, {}));
+
+        auto started = program->value.spawn_all(copies);
+        int result = 0;
+        for (size_t i = 0; i < count; ++i) {
+            children[i] = nullptr;
+            if (started[i]) {
+                owners[i]->value = std::move(*started[i]);
+                children[i] = owners[i].release();
+            } else if (result == 0) {
+                result = report(error, started[i].error());
+            }
+        }
+        return result;
     });
 }
 

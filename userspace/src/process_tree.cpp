@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "process_tree.hpp"
 
+#include "process_stat.hpp"
+
 #include <spawntpl/fd.hpp>
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <map>
+#include <optional>
 #include <ranges>
 #include <set>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -24,23 +25,6 @@ namespace spawntpl::detail {
 namespace {
 
 constexpr int most_tries = 100;
-
-std::optional<ProcessStat> read_stat(pid_t pid) {
-    std::string path = "/proc/" + std::to_string(pid) + "/stat";
-    Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    char buffer[512];
-    ssize_t length = file ? read(file.get(), buffer, sizeof(buffer)) : -1;
-    if (length <= 0)
-        return std::nullopt;
-    return parse_stat({buffer, static_cast<std::size_t>(length)});
-}
-
-/// Whether the numbers in /proc are those of this program's pid namespace.
-bool proc_is_ours() {
-    std::error_code error;
-    auto self = std::filesystem::read_symlink("/proc/self", error);
-    return !error && self == std::to_string(getpid());
-}
 
 std::vector<pid_t> all_processes() {
     std::vector<pid_t> pids;
@@ -128,7 +112,7 @@ private:
     bool is_member(pid_t pid) const { return pid == root_ || members_.contains(pid); }
 
     bool is_new_member(const std::optional<ProcessStat>& stat, pid_t pid) const {
-        if (!stat || is_member(pid) || pid == getpid())
+        if (!stat || stat->has_ended() || is_member(pid) || pid == getpid())
             return false;
         return is_member(stat->parent) || is_member(stat->group) || is_member(stat->session);
     }
@@ -139,29 +123,6 @@ private:
 };
 
 }  // namespace
-
-std::optional<ProcessStat> parse_stat(std::string_view text) {
-    // The second field is the name, which may contain anything but is the only one in parentheses.
-    std::size_t end_of_name = text.rfind(')');
-    if (end_of_name == std::string_view::npos)
-        return std::nullopt;
-    text.remove_prefix(end_of_name + 1);
-    if (text.size() < 2 || text[0] != ' ' || text[1] == 'Z' || text[1] == 'X')
-        return std::nullopt;
-
-    char state = text[1];
-    pid_t values[3];
-    text.remove_prefix(2);
-    for (pid_t& value : values) {
-        if (!text.starts_with(' '))
-            return std::nullopt;
-        auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), value);
-        if (error != std::errc())
-            return std::nullopt;
-        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    }
-    return ProcessStat{state, values[0], values[1], values[2]};
-}
 
 void signal_descendants(pid_t root, int signal) {
     Tree tree(root);

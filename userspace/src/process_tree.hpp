@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
-#include <string_view>
-
 #include <sys/types.h>
 
 namespace spawntpl::detail {
-
-struct ProcessStat {
-    char state;
-    pid_t parent;
-    pid_t group;
-    pid_t session;
-};
-
-/// What a /proc/PID/stat says; nothing of a zombie.
-std::optional<ProcessStat> parse_stat(std::string_view stat);
 
 /// Sends a signal to all processes that descend from the child @p root: their parents are among
 /// them, or they are in a group or session that one of them leads. Each is stopped before its

@@ -384,6 +384,16 @@ int spawntpl_template_spawn(const struct spawntpl_template *program,
                             const struct spawntpl_command *command, struct spawntpl_child **child,
                             struct spawntpl_error *error);
 
+/**
+ * Starts a child for each of the @p count commands, none of them null, as
+ * spawntpl_template_spawn() does; their starts may overlap. Each stands for itself: @p children
+ * gets one for each that was started, and null for one that failed. 0 if all were started, else
+ * the negative errno of the first that failed, which @p error is about. @p error may be null.
+ */
+int spawntpl_template_spawn_all(const struct spawntpl_template *program,
+                                const struct spawntpl_command *const *commands, size_t count,
+                                struct spawntpl_child **children, struct spawntpl_error *error);
+
 /** Makes a copy of the command of the options, to be changed for a start of its own. */
 int spawntpl_template_command(const struct spawntpl_template *program,
                               struct spawntpl_command **command);
