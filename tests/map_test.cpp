@@ -288,12 +288,20 @@ TEST_P(MapTest, jobs_are_not_affected_by_how_it_watches) {
 
 // --- limits and failures ----------------------------------------------------------------------
 
-TEST_P(MapTest, a_program_that_cannot_be_executed_fails_each_job) {
+TEST_P(MapTest, a_program_that_cannot_be_executed_ends_it) {
     TemporaryDirectory directory;
     write_file(directory / "data", "no program", 0755);
-    Result result = map({"--json", directory / "data", ":::", "a", "b"}, "");
-    EXPECT_EQ(result.status.code(), 123);
-    EXPECT_EQ(result.lines().size(), 2U);
+    Result result = map({"--json", "-j1", "--retries", "5", directory / "data", ":::", "a", "b"});
+    EXPECT_EQ(result.status.code(), 126);
+    EXPECT_THAT(result.lines(), testing::ElementsAre(HasSubstr(R"("end":"not_started")")));
+    EXPECT_THAT(result.err,
+                AllOf(StartsWith("spawntpl map: job 1: cannot execute"),
+                      EndsWith("spawntpl map: stopped early: 1 jobs done, 1 of them failed; 0 "
+                               "ended; 0 not started; the input after job 1 not used (1 jobs)\n")));
+    write_file(directory / "script", "#!/nonexistent/interpreter\n", 0755);
+    EXPECT_EQ(map({"-j1", directory / "script"}, "x\ny\n").status.code(), 127);
+    // Others may be programs.
+    EXPECT_EQ(map({"{}", ":::", directory / "data", "true"}).status.code(), 123);
 }
 
 TEST_P(MapTest, a_missing_program_is_found_out_before_the_input_is_read) {
@@ -395,6 +403,43 @@ TEST_P(MapTest, an_interruption_ends_all_and_says_what_is_left) {
     EXPECT_THAT(result.err,
                 EndsWith("spawntpl map: interrupted by Interrupt: 0 jobs done, 0 of them failed; "
                          "1 ended (1); 0 not started; the input after job 1 not used (2 jobs)\n"));
+}
+
+TEST_P(MapTest, an_interruption_is_seen_while_nobody_reads_the_output) {
+    const Words jobs = {"-j2",
+                        "sh",
+                        "-c",
+                        "test {} = a && exec head -c 300000 /dev/zero; echo >&9; "
+                        "sleep 1000 & sleep 1000",
+                        ":::",
+                        "a",
+                        "b",
+                        "c"};
+    for (bool on_terminal : {false, true}) {
+        TemporaryDirectory directory;
+        Pipe ready = make_pipe(), output = make_pipe();
+        Command command = this->command(jobs)
+                              .fd(9, ready.write.get())
+                              .file(STDERR_FILENO, directory / "err", O_WRONLY | O_CREAT);
+        if (on_terminal)
+            command.pseudo_terminal();
+        else
+            command.fd(STDOUT_FILENO, output.write.get());
+        auto child = program().spawn(command).value();
+        ready.write.reset();
+        output.write.reset();
+        // Nothing holds more than it has to write.
+        char byte;
+        EXPECT_EQ(read(ready.read.get(), &byte, 1), 1);
+        EXPECT_EQ(read(on_terminal ? child.terminal() : output.read.get(), &byte, 1), 1);
+        EXPECT_TRUE(child.send_signal(SIGINT));
+        EXPECT_EQ(child.wait()->signal(), SIGINT);
+        EXPECT_EQ(read_all(ready.read.get()), "");
+        EXPECT_EQ(read_file(directory / "err"),
+                  "spawntpl map: cannot write the output: nobody reads it\n"
+                  "spawntpl map: interrupted by Interrupt: 1 jobs done, 0 of them failed; 1 ended "
+                  "(2); 0 not started; the input after job 2 not used (1 jobs)\n");
+    }
 }
 
 TEST_P(MapTest, a_terminals_signal_to_all_is_an_interruption) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
-#include "map_output.hpp"
 #include "map_run.hpp"
+#include "map_stream.hpp"
 #include "program_words.hpp"
 
 #include <CLI/CLI.hpp>
@@ -37,9 +37,11 @@ constexpr const char* description =
     "\n"
     "Exit status: 0 if all jobs succeeded; 123 if some failed: with another exit status than 0, by "
     "a signal, or at the time limit; 124 if --halt stopped it early; 125 if spawntpl itself "
-    "failed; 126 if the program cannot be executed, 127 if it was not found. On SIGINT (Ctrl-C), "
+    "failed; 126 if the program cannot be executed, 127 if it was not found, and no other job is "
+    "started then, unless the program is one of the arguments. On SIGINT (Ctrl-C), "
     "SIGTERM and SIGHUP, it ends the jobs and all their descendants, says what was left, and ends "
-    "by that signal; a second signal kills them at once.";
+    "by that signal; a second signal kills them at once. What nobody has read of their output a "
+    "second after the signal is dropped.";
 
 struct Arguments {
     MapOptions options{};
@@ -55,7 +57,7 @@ struct Arguments {
 
 int complain(const std::string& text) {
     std::cerr << "spawntpl map: " << text << '\n';
-    return map_failed;
+    return own_failure;
 }
 
 /// "8" is 8, "200%" two for each CPU that may be used.
@@ -96,12 +98,14 @@ std::vector<std::vector<std::string>> take_lists(std::vector<std::string>& words
 
 /// Prints the commands in place of running them.
 int dry_run(const MapCommand& command, MapInput& input) {
+    const WriteWait for_ever{.wake_fd = -1, .woken = {}};
+    OutputStream output(STDOUT_FILENO, for_ever);
     std::uint64_t number = 0;
     while (true) {
         std::string text;
         while (auto args = input.next())
             text += shell_quoted(command.words(*args, ++number)) + "\n";
-        if (int error = write_all(STDOUT_FILENO, text); error != 0)
+        if (int error = output.write(text); error != 0)
             return complain("cannot write: " + std::generic_category().message(error));
         if (input.at_end())
             return input.error().empty() ? 0 : complain(input.error());

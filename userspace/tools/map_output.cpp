@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 namespace spawntpl::tools {
@@ -28,22 +27,18 @@ Fd open_temporary() {
     return file;
 }
 
-}  // namespace
-
-int write_all(int fd, std::string_view bytes) {
+int write_file(int fd, std::string_view bytes) {
     while (!bytes.empty()) {
         ssize_t length = write(fd, bytes.data(), bytes.size());
-        if (length >= 0) {
+        if (length >= 0)
             bytes.remove_prefix(static_cast<std::size_t>(length));
-        } else if (errno == EAGAIN) {
-            pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
-            poll(&writable, 1, -1);
-        } else if (errno != EINTR) {
+        else if (errno != EINTR)
             return errno;
-        }
     }
     return 0;
 }
+
+}  // namespace
 
 int KeptOutput::append(std::string_view bytes) {
     if (!file_ && memory_.size() + bytes.size() <= most_in_memory) {
@@ -52,11 +47,11 @@ int KeptOutput::append(std::string_view bytes) {
     }
     if (!file_ && !(file_ = open_temporary()))
         return errno;
-    return write_all(file_.get(), bytes);
+    return write_file(file_.get(), bytes);
 }
 
-int KeptOutput::write_to(int fd) const {
-    if (int error = write_all(fd, memory_); error != 0 || !file_)
+int KeptOutput::write_to(OutputStream& stream) const {
+    if (int error = stream.write(memory_); error != 0 || !file_)
         return error;
     char buffer[65536];
     off_t offset = 0;
@@ -67,7 +62,7 @@ int KeptOutput::write_to(int fd) const {
         if (length == 0)
             return 0;
         offset += length;
-        if (int error = write_all(fd, {buffer, static_cast<std::size_t>(length)}); error != 0)
+        if (int error = stream.write({buffer, static_cast<std::size_t>(length)}); error != 0)
             return error;
     }
 }

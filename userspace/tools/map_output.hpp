@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "map_stream.hpp"
+
 #include <spawntpl/fd.hpp>
 
 #include <string>
@@ -14,8 +16,8 @@ class KeptOutput {
 public:
     int append(std::string_view bytes);
 
-    /// Writes all of it to @p fd.
-    int write_to(int fd) const;
+    /// Writes all of it.
+    int write_to(OutputStream& stream) const;
 
 private:
     static constexpr std::size_t most_in_memory = 65536;
@@ -23,8 +25,5 @@ private:
     std::string memory_;
     Fd file_;  ///< what comes after memory_
 };
-
-/// Writes all, also to a descriptor that does not block.
-int write_all(int fd, std::string_view bytes);
 
 }  // namespace spawntpl::tools

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "map_progress.hpp"
 
-#include "map_output.hpp"
-
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -68,14 +66,14 @@ void Progress::show(const Counts& counts) {
     std::string text = line(counts, std::chrono::duration<double>(now - started_).count());
     // A longer one would leave lines behind.
     text.resize(std::min(text.size(), columns() - 1));
-    write_all(STDERR_FILENO, "\r\x1b[K" + text);
+    stream_.write("\r\x1b[K" + text);
     drawn_ = true;
 }
 
 void Progress::clear() {
     if (!drawn_)
         return;
-    write_all(STDERR_FILENO, "\r\x1b[K");
+    stream_.write("\r\x1b[K");
     drawn_ = false;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "map_stream.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -12,8 +14,8 @@ class Progress {
 public:
     using Clock = std::chrono::steady_clock;
 
-    /// Writes to standard error, and nothing at all unless @p shown.
-    explicit Progress(bool shown) : shown_(shown) {}
+    /// Writes nothing at all unless @p shown. @p stream outlives it.
+    Progress(OutputStream& stream, bool shown) : stream_(stream), shown_(shown) {}
 
     struct Counts {
         std::uint64_t done;
@@ -32,6 +34,7 @@ public:
     void clear();
 
 private:
+    OutputStream& stream_;
     bool shown_;
     bool drawn_ = false;
     Clock::time_point started_ = Clock::now();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "map_run.hpp"
 
-#include "map_output.hpp"
-#include "map_progress.hpp"
+#include "map_printer.hpp"
 #include "map_signals.hpp"
+#include "map_tally.hpp"
+#include "map_task.hpp"
+#include "program_status.hpp"
 
 #include <spawntpl/spawntpl.hpp>
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -24,65 +24,8 @@ namespace spawntpl::tools {
 
 namespace {
 
-// Jobs that have ended but whose output has to wait for that of earlier ones.
-constexpr std::size_t most_unprinted = 1000;
-
-constexpr std::size_t most_listed = 10;
-
-/// One line of the input, and what became of it so far.
-struct Task {
-    std::uint64_t number = 0;
-    std::vector<std::string> args{};
-    unsigned attempts = 0;
-    unsigned start_retries = 0;
-    bool started = false;
-    KeptOutput out{};
-    KeptOutput err{};
-    int output_error = 0;
-};
-
-double seconds(auto duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
-std::string_view to_string(JobEnd end) {
-    switch (end) {
-    case JobEnd::ended:
-        return "ended";
-    case JobEnd::timed_out:
-        return "timed_out";
-    case JobEnd::cancelled:
-        return "cancelled";
-    case JobEnd::not_started:
-        return "not_started";
-    }
-    return "unknown";
-}
-
-std::string json_line(const Task& task, const JobResult& result) {
-    nlohmann::ordered_json line;
-    line["job"] = task.number;
-    line["args"] = task.args;
-    line["end"] = to_string(result.end);
-    auto code = result.status ? result.status->code() : std::nullopt;
-    auto signal = result.status ? result.status->signal() : std::nullopt;
-    line["exit"] = code ? nlohmann::ordered_json(*code) : nullptr;
-    line["signal"] = signal ? nlohmann::ordered_json(*signal) : nullptr;
-    line["duration"] = seconds(result.duration);
-    if (result.usage) {
-        line["user"] = seconds(result.usage->user_time);
-        line["system"] = seconds(result.usage->system_time);
-        line["max_rss"] = result.usage->max_rss;
-    }
-    if (result.pid > 0)
-        line["backend"] = result.backend;
-    line["attempts"] = task.attempts;
-    line["start_retries"] = task.start_retries;
-    if (!result.status)
-        line["error"] = result.status.error().message();
-    // Arguments are any bytes, JSON is not.
-    return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
+// How long the end waits for a reader that does not read.
+constexpr int last_patience = 1000;  // milliseconds
 
 class Map {
 public:
@@ -92,8 +35,7 @@ public:
           command_(command),
           input_(input),
           signals_(signals),
-          supervisor_(std::move(supervisor)),
-          progress_(options.progress && isatty(STDERR_FILENO) && !options.ungroup) {
+          supervisor_(std::move(supervisor)) {
         template_command_.inherit_fds().signal_mask(signals.saved_mask());
         // Opened once, not for each job.
         if (null_)
@@ -109,28 +51,28 @@ public:
 
     int run() {
         if (auto name = command_.program())
-            if (auto opened = open_program(*name); !opened)
-                return complain(opened.error());
+            if (auto opened = open_program(*name); !opened) {
+                printer_.complain(opened.error().message());
+                return program_status(opened.error());
+            }
         watch_signals();
         while (true) {
             submit();
             await_input();
             if (tasks_.empty() && waiting_again() == 0 && (is_stopping() || input_.at_end()))
                 break;
-            if (auto turned = supervisor_.turn(progress_.next()); !turned) {
-                complain(turned.error().message());
-                stop(map_failed, StopPolicy::killing());
+            if (auto turned = supervisor_.turn(printer_.next_progress()); !turned) {
+                printer_.complain(turned.error().message());
+                stop(own_failure, StopPolicy::killing());
                 break;
             }
-            while (auto result = supervisor_.take())
-                handle(std::move(*result));
-            if (options_.json)
-                flush_results();
-            progress_.show(counts());
+            handle_results();
+            printer_.flush();
+            look_at_output();
+            printer_.show_progress(counts());
         }
-        if (options_.json)
-            flush_results();
-        progress_.clear();
+        printer_.finish();
+        look_at_output();
         report();
         return exit_status();
     }
@@ -161,7 +103,7 @@ private:
     void make_room_for_descriptors() {
         rlimit limit{};
         // What is kept to be printed in order may be in two files for each job.
-        rlim_t kept = options_.keep_order ? 2 * (most_unprinted + options_.jobs) : 0;
+        rlim_t kept = options_.keep_order ? 2 * (Printer::most_waiting + options_.jobs) : 0;
         rlim_t needed = 4 * options_.jobs + 64 + kept;
         if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
             return;
@@ -171,12 +113,11 @@ private:
     }
 
     bool may_submit() const {
-        return !is_stopping() && !supervisor_.full() &&
-               (unprinted_.size() < most_unprinted || !again_.empty());
+        return !is_stopping() && !supervisor_.full() && (printer_.has_room() || !again_.empty());
     }
 
     void submit() {
-        while (may_submit())
+        while (may_submit()) {
             if (!again_.empty()) {
                 Task task = std::move(again_.front());
                 again_.pop_front();
@@ -186,6 +127,9 @@ private:
             } else {
                 return;
             }
+            // A start may have failed.
+            handle_results();
+        }
     }
 
     void await_input() {
@@ -197,8 +141,8 @@ private:
         });
         awaits_input_ = watched.has_value();
         if (!watched) {
-            complain(watched.error().message());
-            stop(map_failed, stop_policy());
+            printer_.complain(watched.error().message());
+            stop(own_failure, stop_policy());
         }
     }
 
@@ -220,38 +164,37 @@ private:
         job.on_start = [this](JobId id, Child&) { tasks_.at(id).started = true; };
         if (!options_.ungroup)
             job.on_output = [this](JobId id, int target, std::string_view bytes) {
-                keep(tasks_.at(id), target, bytes);
+                tasks_.at(id).keep(target, bytes);
             };
         // Its number is known before it starts.
         JobId expected = ++last_id_;
         tasks_.emplace(expected, std::move(task));
         if (auto id = supervisor_.submit(std::move(job)); !id) {
             tasks_.erase(expected);
-            complain(id.error().message());
-            stop(map_failed, stop_policy());
+            printer_.complain(id.error().message());
+            stop(own_failure, stop_policy());
         }
     }
 
-    static void keep(Task& task, int target, std::string_view bytes) {
-        KeptOutput& output = target == STDOUT_FILENO ? task.out : task.err;
-        if (task.output_error == 0)
-            task.output_error = output.append(bytes);
-    }
-
     // --- their ends -----------------------------------------------------------------------------
+
+    void handle_results() {
+        while (auto result = supervisor_.take())
+            handle(std::move(*result));
+    }
 
     void handle(JobResult result) {
         auto node = tasks_.extract(result.id);
         Task task = std::move(node.mapped());
         task.start_retries += result.start_retries;
-        start_retries_ += result.start_retries;
+        tally_.start_retries += result.start_retries;
         notice_interruption(result);
         if (was_stopped(result)) {
-            (task.started ? stopped_ : not_started_).push_back(task.number);
+            (task.started ? tally_.stopped : tally_.not_started).push_back(task.number);
             if (task.started)
                 finish(std::move(task), result, false);
         } else if (!succeeded(task, result) && task.attempts <= options_.retries &&
-                   !is_stopping()) {
+                   !is_stopping() && !is_for_all_jobs(result)) {
             again_.push_back({.number = task.number,
                               .args = std::move(task.args),
                               .attempts = task.attempts,
@@ -261,18 +204,11 @@ private:
         }
     }
 
-    static bool ended_by_signal(const JobResult& result) {
-        return result.status ? result.status->signal().has_value()
-                             : result.status.error().code == std::errc::interrupted;
-    }
-
     /// A terminal sends its signals to the jobs, too. That the end of one is seen first must not
     /// make a failure of it.
     void notice_interruption(const JobResult& result) {
-        if (!ended_by_signal(result))
-            return;
-        if (int signal = signals_.take(); signal != 0)
-            interrupted(signal);
+        if (ended_by_signal(result))
+            take_signal();
     }
 
     /// Whether the job ended because all end.
@@ -282,71 +218,59 @@ private:
         return is_stopping() && (result.end == JobEnd::cancelled || by_same_signal);
     }
 
-    static bool succeeded(const Task& task, const JobResult& result) {
-        return result.status && result.status->success() && result.end == JobEnd::ended &&
-               task.output_error == 0;
+    /// Whether the program could not be started, and all jobs have the same.
+    bool is_for_all_jobs(const JobResult& result) const {
+        if (result.end != JobEnd::not_started || !command_.program())
+            return false;
+        const Error& error = result.status.error();
+        int code = error.code.value();
+        bool is_shortage = code == EAGAIN || code == ENOMEM || code == EMFILE || code == ENFILE;
+        return program_status(error) != own_failure && !is_shortage;
     }
 
     void finish(Task task, const JobResult& result, bool counts) {
         if (counts) {
-            ++done_;
+            ++tally_.done;
             if (!succeeded(task, result))
                 job_failed(task, result);
         }
-        if (options_.json)
-            results_ += json_line(task, result);
-        if (!options_.keep_order)
-            print(task);
-        else
-            print_in_order(std::move(task));
+        printer_.print(std::move(task), result);
     }
 
     void job_failed(const Task& task, const JobResult& result) {
-        ++failed_;
+        ++tally_.failed;
+        std::string job = "job " + std::to_string(task.number);
         if (task.output_error != 0)
-            complain("cannot keep the output of job " + std::to_string(task.number) + ": " +
-                     strerror(task.output_error));
+            printer_.complain("cannot keep the output of " + job + ": " +
+                              strerror(task.output_error));
         else if (!result.status)
-            complain("job " + std::to_string(task.number) + ": " + result.status.error().message());
+            printer_.complain(job + ": " + result.status.error().message());
         else if (result.end == JobEnd::timed_out)
-            complain("job " + std::to_string(task.number) + ": time limit");
-        if (options_.halt == Halt::never || is_stopping())
+            printer_.complain(job + ": time limit");
+        if (is_stopping())
             return;
-        complain("job " + std::to_string(task.number) + " failed; no further one is started");
+        if (is_for_all_jobs(result))
+            return stop_soon(program_status(result.status.error()));
+        if (options_.halt == Halt::never)
+            return;
+        printer_.complain(job + " failed; no further one is started");
         if (options_.halt == Halt::now)
             stop(halted, stop_policy());
         else
             stop_soon(halted);
     }
 
-    void print(const Task& task) {
-        progress_.clear();
-        int error = task.out.write_to(options_.json ? STDERR_FILENO : STDOUT_FILENO);
-        if (error == 0)
-            error = task.err.write_to(STDERR_FILENO);
-        output_failed(error);
-    }
-
-    void print_in_order(Task task) {
-        unprinted_.emplace(task.number, std::move(task));
-        while (!unprinted_.empty() && unprinted_.begin()->first == next_printed_) {
-            print(unprinted_.begin()->second);
-            unprinted_.erase(unprinted_.begin());
-            ++next_printed_;
-        }
-    }
-
-    void flush_results() { output_failed(write_all(STDOUT_FILENO, std::exchange(results_, {}))); }
-
-    void output_failed(int error) {
-        if (error == 0 || output_failed_)
+    void look_at_output() {
+        if (printer_.error() == 0 || std::exchange(output_failed_, true))
             return;
-        output_failed_ = true;
-        if (error == EPIPE)
+        if (printer_.error() == EPIPE)
             signal_ = SIGPIPE;
         else
-            complain(std::string("cannot write the output: ") + strerror(error));
-        stop(map_failed, stop_policy());
+            printer_.complain(
+                std::string("cannot write the output: ") +
+                (printer_.error() == ETIMEDOUT ? "nobody reads it" : strerror(printer_.error())));
+        if (!is_stopping() || signal_ == SIGPIPE)
+            stop(own_failure, stop_policy());
     }
 
     // --- stopping -------------------------------------------------------------------------------
@@ -359,18 +283,23 @@ private:
 
     void watch_signals() {
         auto watched = supervisor_.when_readable(signals_.fd(), [this] {
-            if (int signal = signals_.take(); signal != 0)
-                interrupted(signal);
+            take_signal();
             watch_signals();
         });
         if (!watched)
-            complain(watched.error().message());
+            printer_.complain(watched.error().message());
+    }
+
+    void take_signal() {
+        if (int signal = signals_.take(); signal != 0)
+            interrupted(signal);
     }
 
     void interrupted(int signal) {
         bool again = std::exchange(signal_, signal) != 0;
-        stop(map_failed, again ? StopPolicy{.kill = std::chrono::milliseconds::max(), .tree = true}
-                               : stop_policy());
+        write_wait_.patience = again ? 0 : last_patience;
+        stop(own_failure, again ? StopPolicy{.kill = std::chrono::milliseconds::max(), .tree = true}
+                                : stop_policy());
     }
 
     void stop(int status, const StopPolicy& policy) {
@@ -389,51 +318,25 @@ private:
     // --- what people see ------------------------------------------------------------------------
 
     Progress::Counts counts() const {
-        return {.done = done_,
-                .failed = failed_,
+        return {.done = tally_.done,
+                .failed = tally_.failed,
                 .running = supervisor_.running(),
                 .total = input_.total()};
     }
 
-    void complain(const std::string& text) {
-        progress_.clear();
-        write_all(STDERR_FILENO, "spawntpl map: " + text + "\n");
-    }
-
-    int complain(const Error& error) {
-        complain(error.message());
-        return error.code.value() == ENOENT ? not_found : cannot_execute;
-    }
-
-    static std::string listed(std::vector<std::uint64_t> numbers) {
-        std::ranges::sort(numbers);
-        std::string text;
-        for (std::size_t i = 0; i < std::min(numbers.size(), most_listed); ++i)
-            text.append(i == 0 ? " (" : ", ").append(std::to_string(numbers[i]));
-        if (!text.empty())
-            text += numbers.size() > most_listed ? ", ...)" : ")";
-        return text;
-    }
-
     void report() {
-        // What was waiting for earlier jobs that will not come any more.
-        for (const auto& [number, task] : unprinted_)
-            print(task);
-        if (start_retries_ > 0)
-            complain("a shortage of processes, memory or descriptors delayed starts " +
-                     std::to_string(start_retries_) + " times");
+        if (tally_.start_retries > 0)
+            printer_.complain("a shortage of processes, memory or descriptors delayed starts " +
+                              std::to_string(tally_.start_retries) + " times");
         if (!input_.error().empty())
-            complain(input_.error());
+            printer_.complain(input_.error());
         if (!is_stopping())
             return;
         for (const Task& task : again_)
-            not_started_.push_back(task.number);
+            tally_.not_started.push_back(task.number);
         std::string why = signal_ != 0 ? std::string("interrupted by ") + sigdescr_np(signal_)
                                        : std::string("stopped early");
-        complain(why + ": " + std::to_string(done_) + " jobs done, " + std::to_string(failed_) +
-                 " of them failed; " + std::to_string(stopped_.size()) + " ended" +
-                 listed(stopped_) + "; " + std::to_string(not_started_.size()) + " not started" +
-                 listed(not_started_) + rest_of_input());
+        printer_.complain(why + ": " + tally_.text() + rest_of_input());
     }
 
     std::string rest_of_input() const {
@@ -449,8 +352,8 @@ private:
         if (stop_status_ != 0)
             return stop_status_;
         if (!input_.error().empty())
-            return map_failed;
-        return failed_ > 0 ? some_job_failed : 0;
+            return own_failure;
+        return tally_.failed > 0 ? some_job_failed : 0;
     }
 
     const MapOptions& options_;
@@ -458,7 +361,8 @@ private:
     MapInput& input_;
     const EndSignals& signals_;
     Supervisor supervisor_;
-    Progress progress_;
+    WriteWait write_wait_{.wake_fd = signals_.fd(), .woken = [this] { take_signal(); }};
+    Printer printer_{options_, write_wait_};
 
     Fd null_{open("/dev/null", O_RDONLY | O_CLOEXEC)};
     Command template_command_;
@@ -471,16 +375,8 @@ private:
     std::map<JobId, Task> tasks_;
     std::deque<Task> again_;
 
-    std::map<std::uint64_t, Task> unprinted_;
-    std::uint64_t next_printed_ = 1;
-    std::string results_;
+    Tally tally_;
     bool output_failed_ = false;
-
-    std::uint64_t done_ = 0;
-    std::uint64_t failed_ = 0;
-    std::uint64_t start_retries_ = 0;
-    std::vector<std::uint64_t> stopped_;
-    std::vector<std::uint64_t> not_started_;
     int stop_status_ = 0;
     int signal_ = 0;
 };
@@ -497,7 +393,7 @@ int run_map(const MapOptions& options, const MapCommand& command, MapInput& inpu
             {.max_running = options.jobs, .max_queued = 0, .start_retry = {.attempts = 10}});
         if (!supervisor) {
             std::cerr << "spawntpl map: " << supervisor.error().message() << '\n';
-            return map_failed;
+            return own_failure;
         }
         Map map(options, command, input, signals, std::move(*supervisor));
         status = map.run();

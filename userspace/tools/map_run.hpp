@@ -3,6 +3,7 @@
 
 #include "map_command.hpp"
 #include "map_input.hpp"
+#include "program_status.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -28,12 +29,9 @@ struct MapOptions {
     Halt halt = Halt::never;
 };
 
-// Exit statuses, those of xargs where it has them.
+// Exit statuses besides those of program_status.hpp; xargs(1) has the first, too.
 inline constexpr int some_job_failed = 123;
 inline constexpr int halted = 124;
-inline constexpr int map_failed = 125;
-inline constexpr int cannot_execute = 126;
-inline constexpr int not_found = 127;
 
 /// Runs a command for all of the input. Returns the exit status, or ends this process by the signal
 /// that interrupted it.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
+#include "program_status.hpp"
 #include "program_words.hpp"
 
 #include <spawntpl/spawntpl.hpp>
@@ -16,11 +17,6 @@ namespace spawntpl::tools {
 
 namespace {
 
-// As env(1) and the shells have it.
-constexpr int own_failure = 125;
-constexpr int cannot_execute = 126;
-constexpr int not_found = 127;
-
 struct RunOptions {
     std::string backend;
     std::string cwd;
@@ -30,14 +26,7 @@ struct RunOptions {
 
 int report(const Error& error) {
     std::cerr << "spawntpl run: " << error.message() << '\n';
-    switch (error.step) {
-    case Step::resolve_program:
-    case Step::open_program:
-    case Step::execute:
-        return error.code.value() == ENOENT ? not_found : cannot_execute;
-    default:
-        return own_failure;
-    }
+    return program_status(error);
 }
 
 /// Ends this process the way the child ended, so that whoever waits for it sees the same.
