@@ -17,7 +17,7 @@ OUTPUTS = {
            r"yes wrote 20 bytes and more\n"
            r"cannot find program 'no-such-program': No such file or directory "
            r"\(searched in PATH\)\n",
-    "template": r"1\n2\n10\n-7\n7\nsorted: true\n",
+    "template": r"1\n2\n10\n-7\n7\nsorted: true\ntrue\nfalse\n",
     "pipes": r"<one>\n<two>\n100\n",
     "terminal": r"40 100\nname\? hello world\n",
     "attributes": r"/\n0027\n64\n5\nvalue\n2\n"

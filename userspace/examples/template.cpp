@@ -4,6 +4,7 @@
 #include <spawntpl/spawntpl.hpp>
 
 #include <iostream>
+#include <vector>
 
 int main() try {
     spawntpl::Command common({"-n"});
@@ -20,6 +21,16 @@ int main() try {
         sort.spawn(spawntpl::Command({"--check", "/dev/null"}).null(0).cwd("/")));
     auto status = spawntpl::value_or_throw(child.wait());
     std::cout << "sorted: " << std::boolalpha << status.success() << '\n';
+
+    // A batch of them.
+    const std::vector<spawntpl::Command> batch = {
+        spawntpl::Command({"--check=quiet"}).input("1\n2\n"),
+        spawntpl::Command({"--check=quiet"}).input("2\n1\n"),
+    };
+    for (auto& started : sort.spawn_all(batch)) {
+        auto one = spawntpl::value_or_throw(std::move(started));
+        std::cout << spawntpl::value_or_throw(one.wait()).success() << '\n';
+    }
 } catch (const spawntpl::Exception& exception) {
     std::cerr << exception.what() << '\n';
     return 1;
