@@ -173,6 +173,21 @@ TEST_P(Stop, at_end_that_is_not_reached_lets_it_run) {
     EXPECT_EQ(waitpid(pid, nullptr, 0), pid);
 }
 
+TEST_P(Stop, at_end_is_not_for_copies_of_the_program) {
+    Child child =
+        start_shell("read line; echo $line", Command().pipe_to_child(0).pipe_from_child(1));
+    child.stop_at_end(StopPolicy::killing());
+    pid_t copy = fork();
+    if (copy == 0) {
+        { Child moved = std::move(child); }
+        _exit(0);
+    }
+    EXPECT_EQ(waitpid(copy, nullptr, 0), copy);
+    EXPECT_EQ(write(child.pipe(0), "on\n", 3), 3);
+    EXPECT_EQ(read_all(child.pipe(1)), "on\n");
+    EXPECT_TRUE(child.wait()->success());
+}
+
 TEST_P(Stop, tree_of_a_child_alone) {
     Child child = start({"never"});
     EXPECT_TRUE(child.kill_tree());

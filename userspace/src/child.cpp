@@ -63,6 +63,7 @@ Child& Child::operator=(Child&& other) noexcept {
         status_ = other.status_;
         usage_ = other.usage_;
         stop_policy_ = other.stop_policy_;
+        stopping_process_ = other.stopping_process_;
     }
     return *this;
 }
@@ -76,7 +77,7 @@ void Child::release() {
         return;
     // Destructors run between a failure and a look at its errno.
     int error = errno;
-    if (!status_ && stop_policy_) {
+    if (!status_ && stop_policy_ && stopping_process_ == getpid()) {
         // One that writes to a pipe that nobody reads any more would not end by itself.
         pipes_.clear();
         terminal_.reset();
@@ -86,6 +87,11 @@ void Child::release() {
         static_cast<void>(reap(WNOHANG));
     pidfd_.reset();
     errno = error;
+}
+
+void Child::stop_at_end(StopPolicy policy) {
+    stop_policy_ = policy;
+    stopping_process_ = getpid();
 }
 
 void Child::detach() {

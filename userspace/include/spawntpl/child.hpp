@@ -105,8 +105,9 @@ public:
     /// Ends the child as @p policy says and waits for it. ETIMEDOUT if it still runs then.
     Result<ExitStatus> stop(const StopPolicy& policy);
 
-    /// What the destructor is to do. It may block, for the times of the policy.
-    void stop_at_end(StopPolicy policy) { stop_policy_ = policy; }
+    /// What the destructor is to do. It may block, for the times of the policy. In a copy of this
+    /// program that fork() makes, the destructor only closes what the Child owns.
+    void stop_at_end(StopPolicy policy);
 
     /// Lets the process go: nothing of this program waits for it or ends it any more. It stays a
     /// zombie from its end to the end of this program, unless something else reaps it.
@@ -124,6 +125,7 @@ private:
     std::optional<ExitStatus> status_;
     std::optional<ResourceUsage> usage_;
     std::optional<StopPolicy> stop_policy_;
+    pid_t stopping_process_ = 0;  ///< whose destructor it is for
 };
 
 }  // namespace spawntpl
