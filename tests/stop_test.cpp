@@ -58,6 +58,13 @@ protected:
     /// All that have its standard output have ended. Waits for ever for one that has not.
     static void expect_no_writer(const Child& child) { EXPECT_EQ(read_all(child.pipe(1)), ""); }
 
+    /// It and all that have its standard output.
+    static void expect_tree_dies(Child& child) {
+        EXPECT_TRUE(child.kill_tree());
+        EXPECT_EQ(child.wait()->signal(), SIGKILL);
+        expect_no_writer(child);
+    }
+
     static void end(Child& child) {
         EXPECT_TRUE(child.kill());
         EXPECT_EQ(child.wait()->signal(), SIGKILL);
@@ -199,44 +206,32 @@ TEST_P(Stop, tree_of_a_child_alone) {
 
 TEST_P(Stop, tree_of_grandchildren) {
     Child child = start_tree("fff");
-    EXPECT_TRUE(child.kill_tree());
-    EXPECT_EQ(child.wait()->signal(), SIGKILL);
-    expect_no_writer(child);
+    expect_tree_dies(child);
 }
 
 TEST_P(Stop, tree_of_many) {
     Child child = start_tree("ww", {}, 25);
-    EXPECT_TRUE(child.kill_tree());
-    EXPECT_EQ(child.wait()->signal(), SIGKILL);
-    expect_no_writer(child);
+    expect_tree_dies(child);
 }
 
 TEST_P(Stop, tree_across_groups_and_sessions) {
     Child child = start_tree("fgfsfgf");
-    EXPECT_TRUE(child.kill_tree());
-    EXPECT_EQ(child.wait()->signal(), SIGKILL);
-    expect_no_writer(child);
+    expect_tree_dies(child);
 }
 
 TEST_P(Stop, tree_with_orphans_in_the_childs_group) {
     Child child = start_tree("fofo", Command().process_group());
-    EXPECT_TRUE(child.kill_tree());
-    EXPECT_EQ(child.wait()->signal(), SIGKILL);
-    expect_no_writer(child);
+    expect_tree_dies(child);
 }
 
 TEST_P(Stop, tree_with_orphans_in_a_descendants_group) {
     Child child = start_tree("fgffo");
-    EXPECT_TRUE(child.kill_tree());
-    EXPECT_EQ(child.wait()->signal(), SIGKILL);
-    expect_no_writer(child);
+    expect_tree_dies(child);
 }
 
 TEST_P(Stop, tree_with_orphans_in_the_childs_session) {
     Child child = start_tree("fogfo", Command().new_session());
-    EXPECT_TRUE(child.kill_tree());
-    EXPECT_EQ(child.wait()->signal(), SIGKILL);
-    expect_no_writer(child);
+    expect_tree_dies(child);
 }
 
 TEST_P(Stop, tree_of_a_child_that_has_ended) {
@@ -253,9 +248,7 @@ TEST_P(Stop, tree_that_forks_without_end) {
     // Each process of the storm ends as soon as it has a child, so none is there for long.
     for (int i = 0; i < repetitions(5); ++i) {
         Child child = start_tree("fwh", Command().process_group(), 5);
-        EXPECT_TRUE(child.kill_tree());
-        EXPECT_EQ(child.wait()->signal(), SIGKILL);
-        expect_no_writer(child);
+        expect_tree_dies(child);
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "deadline.hpp"
+#include "failure.hpp"
 #include "process_tree.hpp"
 #include "stop_stages.hpp"
 
@@ -20,10 +21,7 @@ namespace spawntpl {
 namespace {
 
 using detail::Clock;
-
-std::unexpected<Error> failure(int error, Step step) {
-    return std::unexpected(Error{.code = {error, std::generic_category()}, .step = step});
-}
+using detail::failure;
 
 ExitStatus to_status(const siginfo_t& info) {
     return info.si_code == CLD_EXITED

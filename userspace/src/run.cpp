@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include "capture.hpp"
 #include "deadline.hpp"
+#include "failure.hpp"
 #include "request_errors.hpp"
 #include "stop_stages.hpp"
 
@@ -19,21 +21,12 @@ namespace spawntpl {
 namespace {
 
 using detail::Clock;
-
-std::unexpected<Error> failure(int error, Step step) {
-    return std::unexpected(Error{.code = {error, std::generic_category()}, .step = step});
-}
+using detail::failure;
 
 /// What is kept of a stream, whichever descriptors it comes from.
 struct Captured {
     std::string bytes{};
     bool cut = false;
-
-    void append(std::string_view more, std::size_t limit) {
-        std::size_t room = limit - bytes.size();
-        bytes.append(more.substr(0, room));
-        cut = cut || more.size() > room;
-    }
 };
 
 /// A descriptor to read from. Kept to the end: closing that of a terminal would hang up.
@@ -141,6 +134,10 @@ private:
         return {};
     }
 
+    void keep(Captured& captured, std::string_view more) const {
+        captured.cut |= detail::capture(captured.bytes, more, options_.limit) > 0;
+    }
+
     /// Does not block after poll(): nobody else reads from there.
     Result<void> read_once(Source& source) {
         ssize_t count = read(source.fd.get(), buffer_.data(), buffer_.size());
@@ -148,8 +145,7 @@ private:
         if (count == 0 || (count < 0 && errno == EIO))
             source.at_end = true;
         else if (count > 0)
-            source.captured->append({buffer_.data(), static_cast<std::size_t>(count)},
-                                    options_.limit);
+            keep(*source.captured, {buffer_.data(), static_cast<std::size_t>(count)});
         else if (errno != EINTR)
             return failure(errno, Step::read_output);
         return {};

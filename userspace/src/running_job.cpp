@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "running_job.hpp"
 
-#include <algorithm>
+#include "capture.hpp"
+
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -110,9 +111,7 @@ void RunningJob::got_output(std::size_t index, const Event& event) {
         job_.on_output(result_.id, target, event.bytes);
     } else {
         Captured& captured = result_.output[target];
-        std::size_t kept = std::min(event.bytes.size(), job_.capture_limit - captured.bytes.size());
-        captured.bytes.append(event.bytes.substr(0, kept));
-        captured.dropped += event.bytes.size() - kept;
+        captured.dropped += capture(captured.bytes, event.bytes, job_.capture_limit);
     }
 }
 
