@@ -62,6 +62,10 @@ public:
         int count = epoll_wait(epoll_.get(), ready, most_events, timeout);
         if (count < 0 && errno != EINTR)
             return std::unexpected(watch_error(errno, "epoll_wait"));
+        // Memory may run out only where nothing has been taken yet.
+        auto most = static_cast<std::size_t>(std::max(count, 0));
+        events.reserve(events.size() + always_ready_.size() + most);
+        delivered_buffers_.reserve(most);
         for (Token token : always_ready_)
             events.push_back({.token = token});
         always_ready_.clear();
@@ -80,14 +84,15 @@ private:
     using Place = std::unordered_map<Token, Watched>::iterator;
 
     Result<void> add(Token token, Watched watched) {
+        auto place = watched_.emplace(token, watched).first;
         epoll_event event{.events = EPOLLIN, .data = {.u64 = token}};
-        if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watched.fd, &event) == 0) {
-            watched_.emplace(token, watched);
+        if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watched.fd, &event) == 0)
             return {};
-        }
+        int error = errno;
+        watched_.erase(place);
         // Regular files do not block.
-        if (errno != EPERM)
-            return std::unexpected(watch_error(errno, "epoll_ctl"));
+        if (error != EPERM)
+            return std::unexpected(watch_error(error, "epoll_ctl"));
         always_ready_.push_back(token);
         return {};
     }

@@ -17,15 +17,17 @@ public:
     static constexpr std::size_t size = 16384;
 
     Buffer take() {
-        if (spare_.empty())
+        if (spare_.empty()) {
+            spare_.reserve(most_spare);
             return std::make_unique_for_overwrite<char[]>(size);
+        }
         Buffer buffer = std::move(spare_.back());
         spare_.pop_back();
         return buffer;
     }
 
-    /// It may be none.
-    void give_back(Buffer buffer) {
+    /// It may be none. Needs no memory.
+    void give_back(Buffer buffer) noexcept {
         if (buffer && spare_.size() < most_spare)
             spare_.push_back(std::move(buffer));
     }
