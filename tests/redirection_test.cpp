@@ -209,5 +209,24 @@ TEST_P(Redirections, impossible_targets_are_named) {
         ExitStatus::exited(0));
 }
 
+TEST_P(Redirections, input_may_be_as_large_as_a_file_of_the_caller) {
+    Template program = must_open(payload("exit0"));
+    rlimit saved{};
+    getrlimit(RLIMIT_FSIZE, &saved);
+    rlimit small{.rlim_cur = 100, .rlim_max = saved.rlim_max};
+    // What this program writes meanwhile would be too large, too.
+    setrlimit(RLIMIT_FSIZE, &small);
+    auto fits = program.spawn(Command().input(std::string(100, 'x')));
+    auto larger = program.spawn(Command().null(1).input(std::string(101, 'x')));
+    setrlimit(RLIMIT_FSIZE, &saved);
+    ASSERT_TRUE(fits);
+    EXPECT_TRUE(fits->wait()->success());
+    ASSERT_FALSE(larger);
+    EXPECT_EQ(larger.error().code, std::errc::file_too_large);
+    EXPECT_EQ(larger.error().index, 1);
+    EXPECT_THAT(larger.error().message(),
+                testing::HasSubstr("101 bytes are more than the caller's RLIMIT_FSIZE"));
+}
+
 }  // namespace
 }  // namespace spawntpl::tests

@@ -9,6 +9,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 namespace spawntpl::detail {
 
@@ -29,6 +30,10 @@ std::expected<Fd, int> make_data_file(std::string_view bytes) {
     Fd fd = above_stdio(memfd_create("spawntpl-input", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd)
         return std::unexpected(errno);
+    // A write beyond it is a signal to the caller.
+    rlimit size{};
+    if (getrlimit(RLIMIT_FSIZE, &size) == 0 && bytes.size() > size.rlim_cur)
+        return std::unexpected(EFBIG);
     for (std::size_t done = 0; done < bytes.size();) {
         ssize_t count =
             pwrite(fd.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
@@ -143,6 +148,10 @@ Result<Fd> ChildFds::open_source(const FromPipe& pipe, int index) {
 
 Result<Fd> ChildFds::open_source(const FromData& data, int index) const {
     auto fd = make_data_file(data.bytes);
+    if (!fd && fd.error() == EFBIG)
+        return std::unexpected(redirect_error(
+            *command_, EFBIG, index,
+            std::to_string(data.bytes.size()) + " bytes are more than the caller's RLIMIT_FSIZE"));
     if (!fd)
         return std::unexpected(redirect_error(*command_, fd.error(), index));
     return std::move(*fd);

@@ -229,8 +229,8 @@ int spawntpl_command_pipe_from_child(struct spawntpl_command *command, int targe
 
 /**
  * The child reads these bytes from its standard input, then the end of file. They wait in memory:
- * neither a thread nor a pipe is needed, whatever their number. @p bytes may be null if @p count
- * is 0.
+ * neither a thread nor a pipe is needed, whatever their number up to the caller's RLIMIT_FSIZE;
+ * more are -EFBIG at the start. @p bytes may be null if @p count is 0.
  */
 int spawntpl_command_input(struct spawntpl_command *command, const void *bytes, size_t count);
 
