@@ -72,6 +72,22 @@ TEST_P(Arguments, too_many_are_refused) {
     EXPECT_THAT(error.message(), HasSubstr("arguments and environment take 13"));
 }
 
+TEST_P(Arguments, the_childs_own_stack_limit_counts) {
+    const auto& info = *std::ranges::find(backends(), backend(), &BackendInfo::name);
+    if (!std::ranges::count(info.features, "resource limits"))
+        return;
+    Command command({std::string(longest_string, 'x'), std::string(longest_string, 'y')});
+    EXPECT_EQ(show(command).args.size(), 3U);
+    rlimit hard{};
+    getrlimit(RLIMIT_STACK, &hard);
+    command.limit(RLIMIT_STACK, 512 << 10, hard.rlim_max);
+    Error error = failure(must_open(payload("show")), command);
+    EXPECT_EQ(error.code, std::errc::argument_list_too_long);
+    EXPECT_EQ(error.step, Step::request);
+    // A quarter of it, which is the least that there can be.
+    EXPECT_THAT(error.message(), HasSubstr("bytes, the limit is 131072"));
+}
+
 TEST_P(Arguments, nul_is_refused) {
     Template program = must_open(payload("show"));
     using namespace std::string_literals;

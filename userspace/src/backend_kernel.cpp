@@ -85,6 +85,9 @@ Error start_error(const Failure& failure, const ActionList& actions, const Launc
     case SPAWN_TEMPLATE_STEP_CLONE:
         return launch.clone_error(failure.error);
     case SPAWN_TEMPLATE_STEP_OPEN:
+        // By a limit of the child's own.
+        if (failure.error == E2BIG)
+            return launch.request_error(E2BIG);
         return launch.program_error(failure.error, Step::open_program);
     case SPAWN_TEMPLATE_STEP_EXEC:
         return launch.program_error(failure.error, Step::execute);

@@ -4,6 +4,7 @@
 #include "request_errors.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include <fcntl.h>
@@ -19,10 +20,20 @@ constexpr std::size_t max_string = 32 * 4096;
 constexpr std::size_t max_total = 6 * 1024 * 1024;
 constexpr std::size_t min_total = 128 * 1024;
 
-std::size_t total_limit() {
-    rlimit stack{};
-    getrlimit(RLIMIT_STACK, &stack);
-    return std::clamp<std::size_t>(stack.rlim_cur / 4, min_total, max_total);
+/// What is allowed with a soft limit of the stack.
+std::size_t total_limit(std::uint64_t stack) {
+    return std::clamp<std::size_t>(stack / 4, min_total, max_total);
+}
+
+/// The one that @p total exceeds: the child's own or, with spawn templates, which copy arguments
+/// before there is a child, the caller's.
+std::size_t exceeded_limit(std::size_t total, const Command& command) {
+    for (const ResourceLimit& limit : command.attributes().limits)
+        if (limit.resource == RLIMIT_STACK && total > total_limit(limit.soft))
+            return total_limit(limit.soft);
+    rlimit callers{};
+    getrlimit(RLIMIT_STACK, &callers);
+    return total_limit(callers.rlim_cur);
 }
 
 struct StringSizes {
@@ -58,10 +69,11 @@ std::string describe_too_big(const Launch& launch) {
         return too_long("environment entry", env);
 
     std::size_t total = args.total + env.total + launch.program().label().size() + 1;
-    if (total <= total_limit())
+    std::size_t limit = exceeded_limit(total, launch.command());
+    if (total <= limit)
         return {};
     return "arguments and environment take " + std::to_string(total) + " bytes, the limit is " +
-           std::to_string(total_limit());
+           std::to_string(limit);
 }
 
 /// The errno of an attempt to execute @p path, as far as it can be known without one, or 0.
