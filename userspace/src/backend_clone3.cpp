@@ -9,6 +9,7 @@
 #include "diagnose.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <linux/sched.h>
 #include <signal.h>
@@ -20,8 +21,14 @@ namespace spawntpl::detail {
 
 namespace {
 
-/// Nothing may interrupt the caller while the child uses its memory, and nothing may stop the child
-/// while the caller waits for it.
+/// No handler runs while the child uses the caller's memory, in neither of them: the kernel does
+/// not deliver signals to a caller that waits like this, and gives the child none of its handlers.
+/// So a signal must be held back only where the child would end or stop by it but its program would
+/// not.
+bool must_block_signals(const Attributes& attributes) {
+    return attributes.signal_mask || attributes.parent_death_signal || attributes.foreground_of;
+}
+
 class BlockedSignals {
 public:
     BlockedSignals() {
@@ -35,7 +42,7 @@ public:
         syscall(SYS_rt_sigprocmask, SIG_SETMASK, &saved_, nullptr, sizeof(saved_));
     }
 
-    SignalBits saved() const { return saved_; }
+    const SignalBits& saved() const { return saved_; }
 
 private:
     SignalBits saved_ = 0;
@@ -61,8 +68,11 @@ struct StartedOrKilled {
 /// Starts the child and waits until it has executed its program or failed.
 std::expected<StartedOrKilled, int> start_child(ChildPlan& plan, const Command& command) {
     const Attributes& attributes = command.attributes();
-    BlockedSignals blocked;
-    plan.mask = blocked.saved();
+    std::optional<BlockedSignals> blocked;
+    if (must_block_signals(attributes)) {
+        blocked.emplace();
+        plan.mask = &blocked->saved();
+    }
 
     int pidfd_number = -1;
     clone_args args{};

@@ -174,8 +174,8 @@ SPAWNTPL_IN_CHILD [[noreturn, gnu::noinline]] void run_child(ChildPlan* plan_poi
     // caller waits for a child that is stopped, as that of any vfork does.
     bool masked = !plan.after_fds.empty() && plan.after_fds.back().type == SPAWN_TEMPLATE_SIGMASK;
     perform_all(plan, plan.after_fds);
-    if (!masked)
-        syscall(SYS_rt_sigprocmask, SIG_SETMASK, &plan.mask, nullptr, sizeof(plan.mask));
+    if (plan.mask && !masked)
+        syscall(SYS_rt_sigprocmask, SIG_SETMASK, plan.mask, nullptr, sizeof(*plan.mask));
     if (plan.path)
         syscall(SYS_execve, plan.path, plan.argv, plan.envp);
     else

@@ -40,7 +40,7 @@ struct ChildPlan {
     std::span<const spawn_template_action> fds{};
     std::vector<FdRange> closes{};
     std::span<const spawn_template_action> after_fds{};
-    SignalBits mask = 0;  ///< unless an action sets another
+    const SignalBits* mask = nullptr;  ///< to be set unless an action sets another, or null
 
     // Written by the child.
     volatile int error = 0;
@@ -49,7 +49,7 @@ struct ChildPlan {
 };
 
 /// clone3() for a child that carries out the plan; the pid, or a negative errno. The caller goes on
-/// when the child has executed its program or ended. All signals have to be blocked.
+/// when the child has executed its program or ended. It must not have the caller's signal handlers.
 long clone_child(clone_args& args, ChildPlan& plan);
 
 /// Why clone_child() cannot be used here; empty if it can.
