@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
 // Each system call that the library makes fails in turn, in each way that it can.
+#include "backend.hpp"
 #include "faults.hpp"
 #include "support.hpp"
 
 #include <functional>
+#include <utility>
 
+#include <linux/magic.h>
+#include <poll.h>
 #include <pty.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +30,61 @@ constexpr const char* why_not = "the results of system calls are changed on x86-
 #else
 constexpr const char* why_not = nullptr;
 #endif
+
+/// A new cgroup of version 2, empty again when it goes.
+class CgroupDirectory {
+public:
+    CgroupDirectory() {
+        for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+            std::string path = std::string(root) + "/spawntpl-" + std::to_string(getpid());
+            struct statfs system;
+            if (statfs(root, &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC &&
+                mkdir(path.c_str(), 0755) == 0) {
+                path_ = path;
+                fd_ = Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+            }
+        }
+    }
+
+    CgroupDirectory(const CgroupDirectory&) = delete;
+
+    ~CgroupDirectory() {
+        if (!path_.empty())
+            rmdir(path_.c_str());
+    }
+
+    const Fd& fd() const { return fd_; }
+
+private:
+    std::string path_;
+    Fd fd_;
+};
+
+/// The processes that this program starts meanwhile are in pid and mount namespaces of their own,
+/// the first as process 1: no other process is to be found there.
+class EmptyNamespaces {
+public:
+    EmptyNamespaces() {
+        is_ready_ = directory_ && pids_ && mounts_ && unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 &&
+                    mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    }
+
+    EmptyNamespaces(const EmptyNamespaces&) = delete;
+
+    ~EmptyNamespaces() {
+        setns(mounts_.get(), CLONE_NEWNS);
+        setns(pids_.get(), CLONE_NEWPID);
+        EXPECT_EQ(fchdir(directory_.get()), 0);
+    }
+
+    bool is_ready() const { return is_ready_; }
+
+private:
+    Fd directory_{::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    Fd pids_{::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC)};
+    Fd mounts_{::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)};
+    bool is_ready_;
+};
 
 class FaultInjection : public BackendTest {
 protected:
@@ -193,6 +255,16 @@ TEST_P(FaultInjection, namespaces) {
     expect_clean_starts(Command().namespaces(CLONE_NEWUTS | CLONE_NEWIPC));
 }
 
+TEST_P(FaultInjection, cgroup) {
+    // One of its own, so that it is gone afterwards.
+    CgroupDirectory cgroup;
+    if (!cgroup.fd())
+        GTEST_SKIP() << "there is no cgroup v2 that this program may make others in";
+    if (!can("cgroup from birth"))
+        return;
+    expect_clean_starts(Command().cgroup(cgroup.fd().get()));
+}
+
 TEST_P(FaultInjection, pseudo_terminal) {
     // It tells by way of a pipe: what is in a terminal when its session ends may be lost.
     expect_clean_starts(Command().pseudo_terminal({30, 90}));
@@ -281,6 +353,68 @@ TEST_P(FaultInjection, waiting_in_vain) {
         auto status = in_window([&] { return child.wait_for(std::chrono::milliseconds(50)); });
         kill(child.pid(), SIGKILL);
         return {error_of(status), child.wait()->signal() == SIGKILL ? "" : "not killed"};
+    });
+}
+
+/// Waits until a process stands still after a SIGSTOP.
+void wait_until_stopped(pid_t pid) {
+    std::string path = "/proc/" + std::to_string(pid) + "/stat";
+    while (read_file(path).find(") T ") == std::string::npos)
+        sched_yield();
+}
+
+TEST_P(FaultInjection, tree) {
+    if (geteuid() != 0)
+        GTEST_SKIP() << "only root can make namespaces anywhere";
+    EmptyNamespaces namespaces;
+    ASSERT_TRUE(namespaces.is_ready());
+    Template program = must_open(payload("tree"));
+    expect_clean_failures([&, is_new = true]() mutable -> Outcome {
+        if (std::exchange(is_new, false) && mount("proc", "/proc", "proc", 0, nullptr) != 0)
+            return {std::nullopt, "no /proc"};
+        // All in one group, so that those whose files cannot be read are not missed.
+        auto child = *program.spawn(Command({"ff"}).process_group().pipe_from_child(1));
+        char byte;
+        std::string result = read(child.pipe(1), &byte, 1) == 1 ? "" : "no tree; ";
+        // The calls do not depend on who stands still first.
+        kill(-child.pid(), SIGSTOP);
+        for (pid_t pid : {child.pid(), child.pid() + 1, child.pid() + 2})
+            wait_until_stopped(pid);
+
+        auto killed = in_window([&] { return child.kill_tree(); });
+        pollfd closed{.fd = child.pipe(1), .events = POLLIN, .revents = 0};
+        if (killed && poll(&closed, 1, 60'000) <= 0)
+            result += "a descendant lives; ";
+        // As process 1: all others.
+        kill(-1, SIGKILL);
+        result += child.wait()->signal() == SIGKILL ? "" : "not killed; ";
+        while (waitpid(-1, nullptr, 0) > 0) {
+        }
+        return {error_of(killed), result};
+    });
+}
+
+/// The errno for which a probe says this, or 0.
+int errno_of(const std::string& reason) {
+    for (int error = 1; error < 134; ++error)
+        for (const char* call : {"spawn_template_create", "spawn_template_spawn", "clone3",
+                                 "close_range", "pidfd_open"})
+            if (reason == detail::unavailable(call, error))
+                return error;
+    return 0;
+}
+
+TEST_P(FaultInjection, probe) {
+    const auto& tested = **std::ranges::find(detail::all_backends(), backend(),
+                                             [](const auto* each) { return each->name(); });
+    expect_clean_failures([&]() -> Outcome {
+        std::string reason = in_window([&] { return tested.probe(); });
+        if (reason.empty())
+            return {std::nullopt, "available"};
+        return {Error{.code = {errno_of(reason), std::generic_category()},
+                      .step = Step::choose_backend,
+                      .inferred = true},
+                {}};
     });
 }
 

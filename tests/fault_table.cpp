@@ -53,6 +53,8 @@ const CallFaults table[] = {
     // By the parent, too, to see whether a child has executed its program.
     {SYS_setpgid, "setpgid", {EACCES, EPERM, ESRCH}, {join_process_group}, true},
     {SYS_getpgid, "getpgid", {}, {}},
+    {SYS_getpgrp, "getpgrp", {}, {}},
+    {SYS_sched_yield, "sched_yield", {}, {}},
     {SYS_prlimit64, "prlimit64", {EINVAL, EPERM}, {set_limit}, true},
     {SYS_getpriority, "getpriority", {}, {}},
     {SYS_setpriority, "setpriority", {EACCES, EPERM}, {set_nice}},
