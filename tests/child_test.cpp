@@ -132,6 +132,10 @@ TEST_P(ChildTest, destroying_a_running_child_lets_it_run) {
 }
 
 TEST_P(ChildTest, waiting_goes_on_after_a_signal_handler) {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "the thread sanitizer keeps signals from their handlers until a call that it "
+                    "knows; the library waits by syscall(2), so the handler would never run";
+#endif
     struct sigaction action {
     }, old;
     static pid_t pid;
