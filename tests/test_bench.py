@@ -24,7 +24,8 @@ class BenchTest(unittest.TestCase):
         environment = dict(os.environ, PATH=path or os.environ["PATH"])
         result = subprocess.run([PROGRAM, "bench", "--json", target, *options], env=environment,
                                 stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        self.assertEqual(result.returncode, status, result.stderr)
+        if status is not None:
+            self.assertEqual(result.returncode, status, result.stderr)
         return (json.loads(target.read_text()) if target.exists() else None), result
 
     def tool(self, name, text):
@@ -59,6 +60,46 @@ class BenchTest(unittest.TestCase):
         self.assertEqual([row["backend"] for row in written["results"]], ["kernel"] * works)
         self.assertEqual([row["unavailable"] for row in written["not_measured"]],
                          [True] * (not works))
+
+    def test_every_method_starts_as_often_as_it_says(self):
+        self.tool("git", "#!/bin/sh\nprintf x >>$0.starts\n")
+        written, _ = self.bench("--program", "git", "--n", "7", "--rss-mib", "20",
+                                path=f"{self.top}:/usr/bin:/bin")
+        methods = {row["method"] for row in written["results"]}
+        self.assertLessEqual({"fork", "vfork", "raw-clone3", "safe-clone3", "posix_spawn", "helper",
+                              "python", "lib-posix_spawn", "clone3"}, methods)
+        # Seven samples in two turns, the first start of which does not count.
+        self.assertEqual((self.top / "git.starts").stat().st_size, 9 * len(methods))
+
+    def test_a_floor_starts_nothing_and_says_so(self):
+        floors = ("exec-loop", "fork-exit", "vfork-exit")
+        chosen = [word for method in floors for word in ("--method", method)]
+        written, _ = self.bench("--program", "nolibc", "--n", "1", *chosen)
+        self.assertEqual({row["method"] for row in written["results"]}, set(floors))
+        written, _ = self.bench("--program", "true", "--n", "1", *chosen, status=1)
+        self.assertEqual({row["method"] for row in written["not_measured"]}, set(floors))
+        for row in written["not_measured"]:
+            self.assertTrue(row["unavailable"])
+            self.assertIn("nolibc", row["reason"])
+
+    def test_a_parent_of_another_process_has_the_same_shape(self):
+        self.tool("git", "#!/bin/sh\nls /proc/$PPID/fd | wc -l >$0.fds\nenv -0 | tr -cd '\\0' |"
+                         " wc -c >$0.env\ngrep VmRSS /proc/$PPID/status >$0.rss\n"
+                         "wc -l </proc/$PPID/maps >$0.maps\nls /proc/$PPID/task | wc -l >$0.threads\n")
+        for method in ("python", "fork-thp"):
+            with self.subTest(method=method):
+                written, _ = self.bench("--method", method, "--program", "git", "--fds", "500",
+                                        "--env", "50", "--rss-mib", "20", "--mappings", "300",
+                                        "--threads", "9", "--n", "1",
+                                        path=f"{self.top}:/usr/bin:/bin", status=None)
+                if method == "fork-thp" and not written["results"]:
+                    self.skipTest(written["not_measured"][0]["reason"])
+                # Popen has a pipe for errors, of its own.
+                self.assertIn(int((self.top / "git.fds").read_text()), range(500, 503))
+                self.assertIn(int((self.top / "git.env").read_text()), range(50, 55))
+                self.assertGreater(int((self.top / "git.rss").read_text().split()[1]), 20 * 1024)
+                self.assertGreater(int((self.top / "git.maps").read_text()), 300)
+                self.assertEqual(int((self.top / "git.threads").read_text()), 9)
 
     def test_a_missing_program_is_not_measured(self):
         written, result = self.bench("--program", "git", "--n", "1", path="/nonexistent", status=1)

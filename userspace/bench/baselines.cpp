@@ -1,74 +1,97 @@
 // SPDX-License-Identifier: MIT
 #include "baselines.hpp"
 
-#include <array>
-#include <cerrno>
-#include <cstddef>
+#include "clone3_call.hpp"
 
+#include <cerrno>
+
+#include <dlfcn.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace spawntpl::bench {
 
 namespace {
 
-[[noreturn]] void execute(const ExecArguments* arguments) {
-    execve(arguments->path, arguments->argv, arguments->envp);
-    _exit(127);
+/// As in glibc 2.39 and later.
+using PidfdSpawn = int (*)(int* pidfd, const char* path, const posix_spawn_file_actions_t*,
+                           const posix_spawnattr_t*, char* const* argv, char* const* envp);
+
+PidfdSpawn pidfd_spawn_function(const char* name) {
+    return reinterpret_cast<PidfdSpawn>(dlsym(RTLD_DEFAULT, name));
+}
+
+BaselineChild child_of(pid_t pid) {
+    return {.pid = pid};
 }
 
 }  // namespace
 
-pid_t start_by_fork(const ExecArguments& arguments) {
+void execute(const ExecArguments& arguments) {
+    if (arguments.search)
+        execvpe(arguments.path, arguments.argv, arguments.envp);
+    else
+        execve(arguments.path, arguments.argv, arguments.envp);
+    _exit(127);
+}
+
+BaselineChild start_by_fork(const ExecArguments& arguments) {
     pid_t pid = fork();
     if (pid == 0)
-        execute(&arguments);
-    return pid;
+        execute(arguments);
+    return child_of(pid);
 }
 
-pid_t start_by_vfork(const ExecArguments& arguments) {
+BaselineChild start_by_vfork(const ExecArguments& arguments) {
     pid_t pid = vfork();
     if (pid == 0)
-        execute(&arguments);
-    return pid;
+        execute(arguments);
+    return child_of(pid);
 }
 
-pid_t start_by_clone3(const ExecArguments& arguments) {
-    // The caller is stopped until the child has left this stack: one is enough.
-    alignas(16) static std::array<std::byte, 16 * 1024> stack;
-
+BaselineChild start_by_clone3(const ExecArguments& arguments) {
     clone_args args{};
     args.flags = CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND;
     args.exit_signal = SIGCHLD;
-    args.stack = reinterpret_cast<__u64>(stack.data());
-    args.stack_size = stack.size();
-
-    // libc has no function for this, and the child must not return into the caller's frame.
-    long result = SYS_clone3;
-    asm volatile(
-        "syscall\n"
-        "test %%rax, %%rax\n"
-        "jnz 1f\n"
-        "mov %[arguments], %%rdi\n"
-        "call *%[execute]\n"
-        "ud2\n"
-        "1:"
-        : "+a"(result)
-        : "D"(&args), "S"(sizeof(args)), [arguments] "r"(&arguments), [execute] "r"(&execute)
-        : "rcx", "r11", "memory", "cc");
-    if (result >= 0)
-        return static_cast<pid_t>(result);
-    errno = static_cast<int>(-result);
-    return -1;
+    auto run = [](void* pointer) { execute(*static_cast<const ExecArguments*>(pointer)); };
+    ExecArguments copy = arguments;
+    return child_of(static_cast<pid_t>(clone3_vfork(args, run, &copy)));
 }
 
-pid_t start_by_posix_spawn(const ExecArguments& arguments) {
+BaselineChild start_by_posix_spawn(const ExecArguments& arguments) {
     pid_t pid;
-    errno = posix_spawn(&pid, arguments.path, nullptr, nullptr, arguments.argv, arguments.envp);
-    return errno ? -1 : pid;
+    auto spawn = arguments.search ? posix_spawnp : posix_spawn;
+    errno = spawn(&pid, arguments.path, nullptr, nullptr, arguments.argv, arguments.envp);
+    return child_of(errno ? -1 : pid);
+}
+
+bool has_pidfd_spawn() {
+    return pidfd_spawn_function("pidfd_spawn") && pidfd_spawn_function("pidfd_spawnp");
+}
+
+BaselineChild start_by_pidfd_spawn(const ExecArguments& arguments) {
+    static const PidfdSpawn by_path = pidfd_spawn_function("pidfd_spawn");
+    static const PidfdSpawn by_name = pidfd_spawn_function("pidfd_spawnp");
+    int pidfd;
+    errno = (arguments.search ? by_name : by_path)(&pidfd, arguments.path, nullptr, nullptr,
+                                                   arguments.argv, arguments.envp);
+    return errno ? BaselineChild{.pid = -1} : BaselineChild{.pid = 0, .pidfd = pidfd};
+}
+
+BaselineChild fork_and_exit(const ExecArguments&) {
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    return child_of(pid);
+}
+
+BaselineChild vfork_and_exit(const ExecArguments&) {
+    pid_t pid = vfork();
+    if (pid == 0)
+        _exit(0);
+    return child_of(pid);
 }
 
 }  // namespace spawntpl::bench

@@ -79,10 +79,13 @@ public:
         auto invocation = resolve(find_program(group_.program)->words);
         if (!invocation)
             return failed(invocation.error());
+        invocation->parent = group_.parent;
+        contenders_.resize(outcomes_.size());
+        prepare_contenders(*invocation, true);
         auto parent = Parent::make(group_.parent);
         if (!parent)
             return failed(parent.error());
-        prepare_contenders(*invocation);
+        prepare_contenders(*invocation, false);
         measure(contenders_, count_, ExitStatus::exited(0), round_done);
         evaluate();
         return std::move(outcomes_);
@@ -104,18 +107,31 @@ private:
         return std::move(outcomes_);
     }
 
-    void prepare_contenders(const Invocation& invocation) {
-        for (Outcome& outcome : outcomes_) {
-            auto runner = find_method(outcome.method)->prepare(invocation);
-            outcome.mappings = Parent::mappings();
-            if (runner) {
-                outcome.backend = (*runner)->backend();
-                contenders_.push_back({.runner = std::move(*runner)});
-            } else {
-                outcome.unavailable = runner.error().step == Step::choose_backend;
-                contenders_.push_back({.failure = runner.error().message()});
-            }
+    void prepare_contenders(const Invocation& invocation, bool early) {
+        for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+            const Method& method = *find_method(outcomes_[i].method);
+            if (method.prepared_early == early)
+                prepare(method, invocation, outcomes_[i], contenders_[i]);
         }
+    }
+
+    static void prepare(const Method& method, const Invocation& invocation, Outcome& outcome,
+                        Contender& contender) {
+        auto runner = method.prepare(invocation);
+        outcome.mappings = Parent::mappings();
+        if (runner) {
+            outcome.backend = (*runner)->backend();
+            contender.runner = std::move(*runner);
+        } else {
+            outcome.unavailable = runner.error().step == Step::choose_backend;
+            contender.failure = reason(runner.error());
+        }
+    }
+
+    /// Without "cannot start programs" where it is about one method.
+    static std::string reason(const Error& error) {
+        bool own = error.step == Step::choose_backend && error.path.empty();
+        return own && !error.detail.empty() ? error.detail : error.message();
     }
 
     void evaluate() {

@@ -3,6 +3,9 @@
 // The ways of starting a program that are compared.
 #pragma once
 
+#include "parent.hpp"
+
+#include <spawntpl/command.hpp>
 #include <spawntpl/error.hpp>
 #include <spawntpl/exit_status.hpp>
 
@@ -19,13 +22,24 @@
 
 namespace spawntpl::bench {
 
+struct BaselineChild;
 struct ExecArguments;
 
-/// What to start. The child has the environment, the working directory and the descriptors 0, 1
-/// and 2 of the caller.
+/// Where the child's environment comes from.
+enum class EnvironmentUse {
+    inherited,  ///< it is the caller's
+    changed,    ///< the caller's, but for one variable
+    prepared,   ///< handed over once, before the starts
+};
+
+/// What to start. The child has the working directory and the descriptors 0, 1 and 2 of the caller.
 struct Invocation {
     std::string path;  ///< absolute
     std::vector<std::string> args;
+    std::string name{};  ///< unless empty, what PATH is searched for in place of the path
+    EnvironmentUse environment = EnvironmentUse::inherited;
+    /// Of the process that starts it: what a method has to make that uses another one.
+    ParentShape parent = ordinary_parent;
 };
 
 /// One child, from before its start to after its end.
@@ -49,10 +63,16 @@ public:
 using PreparedRunner = Result<std::unique_ptr<Runner>>;
 
 /// Starts the program through the library; no @p backend: the one that the library chooses.
-PreparedRunner prepare_template(const Invocation& invocation, std::string backend);
+PreparedRunner prepare_template(const Invocation& invocation, std::string backend,
+                                const Command& common = {});
 
-/// Starts one child; returns -1 with errno set otherwise.
-using StartFunction = std::function<pid_t(const ExecArguments&)>;
+/// The error of a method that does not work here, or not for this program.
+std::unexpected<Error> unavailable(std::string why);
+
+ExitStatus exit_status(int wait_status);
+
+/// Starts one child.
+using StartFunction = std::function<BaselineChild(const ExecArguments&)>;
 
 /// Starts the program by a function, without the library.
 PreparedRunner baseline_runner(const Invocation& invocation, StartFunction start);
@@ -63,6 +83,8 @@ struct Method {
     /// Does what is done once, however many children follow. Fails with
     /// Step::choose_backend where the method does not work.
     PreparedRunner (*prepare)(const Invocation& invocation);
+    /// It is prepared before this process becomes the parent: it has a process of its own.
+    bool prepared_early = false;
 };
 
 /// The method that ratios refer to.

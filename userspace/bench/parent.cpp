@@ -47,6 +47,15 @@ std::uint64_t open_descriptors() {
     return static_cast<std::uint64_t>(std::distance(begin(listing), end(listing))) - 1;
 }
 
+/// Memory of this process that is on huge pages.
+std::uint64_t huge_page_mib() {
+    std::ifstream rollup("/proc/self/smaps_rollup");
+    for (std::string key; rollup >> key;)
+        if (std::uint64_t kib; key == "AnonHugePages:" && rollup >> kib)
+            return kib / 1024;
+    return 0;
+}
+
 std::expected<void, std::string> raise_descriptor_limit(std::uint64_t count) {
     rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
@@ -130,7 +139,7 @@ Parent::~Parent() {
 std::expected<std::unique_ptr<Parent>, std::string> Parent::make(const ParentShape& shape) {
     std::unique_ptr<Parent> parent(new Parent);
     parent->set_environment(shape.env);
-    if (auto touched = parent->touch_memory(shape.rss_mib); !touched)
+    if (auto touched = parent->touch_memory(shape.rss_mib, shape.huge_pages); !touched)
         return std::unexpected(touched.error());
     if (auto mapped = parent->add_mappings(shape.mappings); !mapped)
         return std::unexpected(mapped.error());
@@ -147,17 +156,21 @@ std::uint64_t Parent::mappings() {
         std::count(std::istreambuf_iterator(maps), std::istreambuf_iterator<char>(), '\n'));
 }
 
-std::expected<void, std::string> Parent::touch_memory(std::uint64_t mib) {
+std::expected<void, std::string> Parent::touch_memory(std::uint64_t mib, bool huge_pages) {
     if (mib == 0)
         return {};
     touched_ = Memory(mib << 20);
     if (!touched_)
         return failure("cannot map " + std::to_string(mib) + " MiB");
-    // Huge pages would make the size depend on what the system finds free. A kernel without them
-    // needs no telling.
-    madvise(touched_.start(), touched_.size(), MADV_NOHUGEPAGE);
+    // Unless they are asked for: they would make the size depend on what the system finds free. A
+    // kernel without them needs no telling.
+    madvise(touched_.start(), touched_.size(), huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     for (std::size_t offset = 0; offset < touched_.size(); offset += page_size())
         static_cast<volatile char*>(touched_.start())[offset] = 1;
+    // The ends of the memory are on small ones.
+    if (std::uint64_t huge = huge_page_mib(); huge_pages && huge + 4 < mib)
+        return std::unexpected("the system gave huge pages for " + std::to_string(huge) + " of " +
+                               std::to_string(mib) + " MiB");
     return {};
 }
 

@@ -17,11 +17,12 @@ namespace spawntpl::bench {
 
 /// What of the starting process can make a start expensive.
 struct ParentShape {
-    std::uint64_t fds;       ///< open descriptors, all but 0 to 2 close-on-exec
-    std::uint64_t rss_mib;   ///< touched memory, in small pages
-    std::uint64_t env;       ///< environment variables
-    std::uint64_t mappings;  ///< memory mappings beside those that it has anyway
-    std::uint64_t threads;   ///< of which one starts programs and the others sleep
+    std::uint64_t fds;        ///< open descriptors, all but 0 to 2 close-on-exec
+    std::uint64_t rss_mib;    ///< touched memory, in small pages
+    std::uint64_t env;        ///< environment variables
+    std::uint64_t mappings;   ///< memory mappings beside those that it has anyway
+    std::uint64_t threads;    ///< of which one starts programs and the others sleep
+    bool huge_pages = false;  ///< the touched memory is on huge pages, or there is no such parent
 
     bool operator==(const ParentShape&) const = default;
 };
@@ -74,7 +75,7 @@ public:
 private:
     Parent();
 
-    std::expected<void, std::string> touch_memory(std::uint64_t mib);
+    std::expected<void, std::string> touch_memory(std::uint64_t mib, bool huge_pages);
     std::expected<void, std::string> add_mappings(std::uint64_t count);
     std::expected<void, std::string> add_threads(std::uint64_t count);
     std::expected<void, std::string> fill_descriptors(std::uint64_t count);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "raw_template.hpp"
 
-#include <spawntpl/fd.hpp>
 #include "baselines.hpp"
 #include "kernel_calls.hpp"
 
+#include <spawntpl/fd.hpp>
 #include <spawntpl/spawntpl.hpp>
 
 #include <cerrno>
@@ -32,7 +32,7 @@ PreparedRunner prepare(const Invocation& invocation, std::uint64_t flags) {
         spawn.flags = flags;
         spawn.argv = address(arguments.argv);
         spawn.envp = address(arguments.envp);
-        return detail::spawn_template_spawn(fd->get(), spawn);
+        return BaselineChild{.pid = detail::spawn_template_spawn(fd->get(), spawn)};
     });
 }
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "own_process.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+#include <utility>
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace spawntpl::bench {
+
+namespace {
+
+std::unexpected<std::string> failure(const std::string& what) {
+    return std::unexpected(what + ": " + std::generic_category().message(errno));
+}
+
+}  // namespace
+
+std::expected<OwnProcess, std::string> OwnProcess::start(
+    const std::function<void(const Fd& socket)>& serve) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return failure("cannot make a socket pair");
+    Fd ours(ends[0]);
+    Fd theirs(ends[1]);
+    pid_t pid = fork();
+    if (pid < 0)
+        return failure("cannot start a process that starts programs");
+    if (pid == 0) {
+        // However this program ends, nothing of it is left.
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ours = Fd();
+        serve(theirs);
+        _exit(0);
+    }
+    return OwnProcess(pid, std::move(ours));
+}
+
+OwnProcess::OwnProcess(OwnProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), socket_(std::move(other.socket_)) {}
+
+OwnProcess::~OwnProcess() {
+    if (pid_ < 0)
+        return;
+    socket_ = Fd();
+    // Another one that was forked later has a copy of the socket.
+    kill(pid_, SIGKILL);
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+std::expected<void, std::string> receive(const Fd& socket, std::span<std::byte> message) {
+    ssize_t size = recv(socket.get(), message.data(), message.size(), 0);
+    if (size < 0)
+        return failure("no answer of the process that starts programs");
+    if (static_cast<std::size_t>(size) != message.size())
+        return std::unexpected("the process that starts programs has ended");
+    return {};
+}
+
+}  // namespace spawntpl::bench

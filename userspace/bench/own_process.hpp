@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// Processes beside the benchmark's own that start programs: for methods whose parent is another.
+#pragma once
+
+#include <spawntpl/fd.hpp>
+
+#include <cstddef>
+#include <expected>
+#include <functional>
+#include <span>
+#include <string>
+
+#include <sys/types.h>
+
+namespace spawntpl::bench {
+
+/// A process that answers messages, and ends when nobody can send it any.
+class OwnProcess {
+public:
+    /// Forks one that calls @p serve with its end of a socket pair for messages and ends when that
+    /// returns.
+    static std::expected<OwnProcess, std::string> start(
+        const std::function<void(const Fd& socket)>& serve);
+
+    OwnProcess(OwnProcess&& other) noexcept;
+    OwnProcess& operator=(OwnProcess&&) = delete;
+    ~OwnProcess();
+
+    const Fd& socket() const { return socket_; }
+
+private:
+    OwnProcess(pid_t pid, Fd socket) : pid_(pid), socket_(std::move(socket)) {}
+
+    pid_t pid_;
+    Fd socket_;
+};
+
+/// One whole message, or the reason why there is none.
+std::expected<void, std::string> receive(const Fd& socket, std::span<std::byte> message);
+
+template <typename Message>
+std::expected<Message, std::string> receive(const Fd& socket) {
+    Message message;
+    auto received = receive(socket, std::as_writable_bytes(std::span(&message, 1)));
+    if (!received)
+        return std::unexpected(received.error());
+    return message;
+}
+
+}  // namespace spawntpl::bench
