@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: MIT
-# What the project does, to look at, and the benchmark in the virtual machine.
+# What the project does, to look at, and the benchmark, here and in the virtual machine.
 
 VM_BENCH_LIMIT := 1800# seconds
+SERIES_HASH = $(shell cat kernel-patch/series/*.patch | sha256sum | cut -c 1-16)
 
-.PHONY: demo vm-bench
+.PHONY: demo bench vm-bench
 
 demo: userspace kernel-base ## start real tools here and on the patched kernel, and compare
 	@tests/demo
 
+bench: userspace ## the benchmark on this kernel, quick: JSON=FILE [ARGS="fds --method vfork ..."]
+	@env SPAWNTPL_SERIES=$(SERIES_HASH) build/bin/spawntpl bench $(if $(JSON),--json "$(JSON)") \
+	  $(or $(ARGS),--quick)
+
 vm-bench: userspace kernel-base ## the benchmark on the patched kernel: JSON=FILE [ARGS="--method kernel ..."]
 	@qemu/vm run --icount --kernel base --time-limit $(VM_BENCH_LIMIT) \
 	  $(if $(JSON),--get "/tmp/bench.json=$(JSON)") -- \
-	  /spawntpl/bin/spawntpl bench --unit instructions $(if $(JSON),--json /tmp/bench.json) $(ARGS)
+	  env SPAWNTPL_SERIES=$(SERIES_HASH) /spawntpl/bin/spawntpl bench --unit instructions $(if $(JSON),--json /tmp/bench.json) $(ARGS)

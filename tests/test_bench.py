@@ -8,8 +8,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-PROGRAM = Path(__file__).resolve().parent.parent / "build/bin/spawntpl"
-DISTRIBUTION = ("min", "p50", "p90", "p99")
+import jsonschema
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "build/bin/spawntpl"
+SCHEMA = json.loads((ROOT / "userspace/bench/bench.schema.json").read_text())
+DISTRIBUTION = ("min", "p50", "p90", "p99", "max")
 
 
 class BenchTest(unittest.TestCase):
@@ -26,7 +30,16 @@ class BenchTest(unittest.TestCase):
                                 stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if status is not None:
             self.assertEqual(result.returncode, status, result.stderr)
-        return (json.loads(target.read_text()) if target.exists() else None), result
+        if not target.exists():
+            return None, result
+        written = json.loads(target.read_text())
+        jsonschema.validate(written, SCHEMA)
+        return written, result
+
+    def compare(self, old, *options, status):
+        path = self.top / "old.json"
+        path.write_text(json.dumps(old))
+        return self.bench(*options, "--compare", path, status=status)[1].stdout
 
     def tool(self, name, text):
         path = self.top / name
@@ -130,10 +143,84 @@ class BenchTest(unittest.TestCase):
         self.assertGreater(int((self.top / "git.maps").read_text()), 300)
         self.assertEqual(int((self.top / "git.threads").read_text()), 9)
 
+    def test_ratios_are_those_of_the_medians(self):
+        written, _ = self.bench("--method", "vfork", "--method", "posix_spawn", "--method", "clone3",
+                                "--program", "nolibc", "--n", "50")
+        rows = {row["method"]: row for row in written["results"]}
+        for row in rows.values():
+            self.assertEqual(set(row["ratio"]), {"posix_spawn", "vfork"})
+            self.assertLessEqual(row["p50_low"], row["p50"])
+            self.assertLessEqual(row["p50"], row["p50_high"])
+            for method, ratio in row["ratio"].items():
+                self.assertAlmostEqual(ratio["value"], row["p50"] / rows[method]["p50"])
+                self.assertLessEqual(ratio["low"], ratio["high"])
+        self.assertEqual(rows["vfork"]["ratio"]["vfork"], {"value": 1, "low": 1, "high": 1})
+
+    def test_every_question_can_be_asked(self):
+        for question in SCHEMA["$defs"]["what"]["properties"]["question"]["enum"]:
+            with self.subTest(question=question):
+                written, _ = self.bench(question, "--quick", "--n", "1")
+                self.assertEqual({row["question"] for row in written["results"]}, {question})
+                self.assertEqual([row for row in written["not_measured"] if not row["unavailable"]], [])
+
+    def test_a_template_says_what_it_holds_and_when_it_pays(self):
+        written, _ = self.bench("template", "--n", "5")
+        rows = {(row["program"], row["method"]): row for row in written["results"]}
+        created = rows["nolibc", "create clone3"]
+        self.assertGreater(created["heap_bytes"], 0)
+        self.assertLess(created["heap_bytes"], 100_000)
+        gain = rows["nolibc", "posix_spawn"]["p50"] - rows["nolibc", "clone3"]["p50"]
+        if gain > 0:
+            self.assertAlmostEqual(created["break_even_posix_spawn"], created["p50"] / gain, delta=1)
+        else:
+            self.assertIsNone(created["break_even_posix_spawn"])
+
+    def test_a_bare_name_is_searched(self):
+        written, _ = self.bench("path", "--method", "vfork", "--method", "python", "--n", "2")
+        self.assertEqual({(row.get("path_entries"), row.get("hit")) for row in written["results"]},
+                         {(None, None), (1, "first"), (14, "first"), (14, "last"), (50, "first"),
+                          (50, "last")})
+
+    def test_the_environment_is_recorded(self):
+        os.environ["SPAWNTPL_SERIES"] = "0123abc"
+        self.addCleanup(os.environ.pop, "SPAWNTPL_SERIES")
+        written, _ = self.bench("--program", "nolibc", "--method", "vfork", "--n", "1", "--pin")
+        environment = written["environment"]
+        self.assertEqual(environment["series"], "0123abc")
+        self.assertIn(environment["pinned_to"], os.sched_getaffinity(0))
+        self.assertTrue(written["results"][0]["pinned"])
+        self.assertIn(os.uname().release, environment["kernel"])
+
+    def test_what_has_become_slower_is_said(self):
+        chosen = ("--program", "nolibc", "--method", "vfork", "--method", "posix_spawn", "--n", "5")
+        old, _ = self.bench(*chosen)
+        # Beyond all that a busy machine could do.
+        for row, factor in zip(old["results"], (1000, 1 / 1000), strict=True):
+            for name in ("p50", "p50_low", "p50_high"):
+                row[name] = round(row[name] * factor) + 1
+        text = self.compare(old, *chosen, status=1)
+        self.assertIn("2 are in both; 1 slower, 1 faster", text)
+        slower, faster = text.split("Slower:")[1].split("Faster:")
+        self.assertIn("by posix_spawn", slower)
+        self.assertIn("by vfork", faster)
+        text = self.compare({**old, "results": []}, *chosen, status=0)
+        self.assertIn("0 of 2 are in both; 0 slower, 0 faster", text)
+
+    def test_what_cannot_be_compared_is_noticed_before_anything_is_measured(self):
+        path = self.top / "old.json"
+        for text in (None, "nonsense", '{"schema": 2, "results": []}', "[]"):
+            if text is not None:
+                path.write_text(text)
+            result = subprocess.run([PROGRAM, "bench", "--compare", path], capture_output=True,
+                                    text=True)
+            self.assertEqual((result.returncode, result.stdout), (1, ""))
+            self.assertIn("old.json", result.stderr)
+
     def test_bad_input_is_named(self):
         for options, name in ((("--method", "magic"), "magic"), (("--program", "emacs"), "emacs"),
                               (("--unit", "miles"), "miles"), (("--fds", "x"), "x"),
-                              (("--n", "0"), "0"), (("--no-such-option",), "--no-such-option")):
+                              (("--n", "0"), "0"), (("--no-such-option",), "--no-such-option"),
+                              (("meaning",), "meaning")):
             written, result = self.bench(*options, status=125)
             self.assertIsNone(written)
             self.assertIn(name, result.stderr)

@@ -6,6 +6,7 @@
 #include "measure.hpp"
 #include "parent.hpp"
 #include "programs.hpp"
+#include "statistics.hpp"
 
 #include <nlohmann/json.hpp>
 

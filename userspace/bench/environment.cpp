@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "environment.hpp"
 
+#include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include <gnu/libc-version.h>
 #include <sched.h>
@@ -11,6 +14,8 @@
 namespace spawntpl::bench {
 
 namespace {
+
+using json = nlohmann::ordered_json;
 
 std::string first_line(const std::string& path) {
     std::ifstream file(path);
@@ -34,30 +39,68 @@ int usable_cpus() {
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
 }
 
+bool is_guest() {
+    return (" " + cpu_info("flags") + " ").contains(" hypervisor ");
+}
+
 std::string acceleration(Unit unit) {
     if (unit == Unit::instructions)
         return "virtual machine, emulated, counting instructions";
-    bool is_guest = (" " + cpu_info("flags") + " ").contains(" hypervisor ");
-    return is_guest ? "virtual machine" : "none";
+    return is_guest() ? "virtual machine" : "none";
+}
+
+json or_null(const std::string& text) {
+    return text.empty() ? json() : json(text);
+}
+
+/// A hash of the kernel series that this was measured with, which only the caller can know.
+std::string series_hash() {
+    const char* hash = std::getenv("SPAWNTPL_SERIES");
+    return hash ? hash : "";
 }
 
 }  // namespace
 
-nlohmann::ordered_json environment(Unit unit, const Calibration& calibration) {
+std::expected<int, std::string> pin_to_one_cpu() {
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof(usable), &usable) == 0)
+        for (int cpu = CPU_SETSIZE - 1; cpu >= 0; --cpu) {
+            if (!CPU_ISSET(static_cast<std::size_t>(cpu), &usable))
+                continue;
+            // The last one: interrupts prefer the first.
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(static_cast<std::size_t>(cpu), &one);
+            if (sched_setaffinity(0, sizeof(one), &one) == 0)
+                return cpu;
+        }
+    return std::unexpected("cannot keep this process on one CPU: " +
+                           std::generic_category().message(errno));
+}
+
+json environment(Unit unit, const Calibration& calibration, std::optional<int> pinned_to) {
     utsname system;
     uname(&system);
-    return {{"spawntpl", SPAWNTPL_VERSION},
-            {"kernel", std::string(system.release) + " " + system.version},
-            {"machine", system.machine},
-            {"cpu", cpu_info("model name")},
-            {"cpus", usable_cpus()},
-            {"accel", acceleration(unit)},
-            {"libc", std::string("glibc ") + gnu_get_libc_version()},
-            {"clock", "CLOCK_MONOTONIC"},
-            {"clocksource", first_line("/sys/devices/system/clocksource/clocksource0/"
-                                       "current_clocksource")},
-            {"calibration",
-             {{"instructions", calibration.instructions}, {"ticks", calibration.ticks}}}};
+    return {
+        {"spawntpl", SPAWNTPL_VERSION},
+        {"series", or_null(series_hash())},
+        {"kernel", std::string(system.release) + " " + system.version},
+        {"machine", system.machine},
+        {"cpu", cpu_info("model name")},
+        {"cpus", usable_cpus()},
+        {"pinned_to", pinned_to ? json(*pinned_to) : json()},
+        {"hypervisor", is_guest()},
+        {"accel", acceleration(unit)},
+        {"governor", or_null(first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))},
+        {"huge_pages", or_null(first_line("/sys/kernel/mm/transparent_hugepage/enabled"))},
+        {"load", first_line("/proc/loadavg")},
+        {"libc", std::string("glibc ") + gnu_get_libc_version()},
+        {"compiler", "g++ " __VERSION__},
+        {"clock", "CLOCK_MONOTONIC"},
+        {"clocksource", first_line("/sys/devices/system/clocksource/clocksource0/"
+                                   "current_clocksource")},
+        {"calibration",
+         {{"instructions", calibration.instructions}, {"ticks", calibration.ticks}}}};
 }
 
 }  // namespace spawntpl::bench

@@ -2,17 +2,12 @@
 #include "measure.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace spawntpl::bench {
 
 namespace {
 
-constexpr std::uint64_t samples_per_turn = 5;
-
 void take_turn(Contender& contender, std::uint64_t samples, ExitStatus expected) {
-    // The first start of a turn does not count. It meets what the method before left behind: after
-    // a fork, say, every page that the parent writes to has to be copied or claimed back.
     for (std::uint64_t i = 0; i <= samples; ++i) {
         auto run = contender.runner->run();
         if (!run)
@@ -28,18 +23,7 @@ void take_turn(Contender& contender, std::uint64_t samples, ExitStatus expected)
     }
 }
 
-std::int64_t nearest_rank(const std::vector<std::int64_t>& sorted, std::size_t percent) {
-    return sorted[(sorted.size() * percent + 99) / 100 - 1];
-}
-
 }  // namespace
-
-Distribution distribution(std::vector<std::int64_t> samples) {
-    std::ranges::sort(samples);
-    double sum = std::accumulate(samples.begin(), samples.end(), 0.0);
-    return {samples.front(), nearest_rank(samples, 50), nearest_rank(samples, 90),
-            nearest_rank(samples, 99), sum / static_cast<double>(samples.size())};
-}
 
 void measure(std::vector<Contender>& contenders, std::uint64_t count, ExitStatus expected,
              const std::function<void()>& round_done) {

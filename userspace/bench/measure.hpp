@@ -10,17 +10,6 @@
 
 namespace spawntpl::bench {
 
-/// Of a sorted, not empty list of samples; percentiles by nearest rank.
-struct Distribution {
-    std::int64_t min;
-    std::int64_t p50;
-    std::int64_t p90;
-    std::int64_t p99;
-    double mean;
-};
-
-Distribution distribution(std::vector<std::int64_t> samples);
-
 /// One method and what came of it.
 struct Contender {
     std::unique_ptr<Runner> runner{};
@@ -28,6 +17,11 @@ struct Contender {
     std::vector<std::int64_t> ended{};
     std::string failure{};  ///< why it is out, else empty
 };
+
+/// Samples that a contender takes before it is the next one's turn. One more, the first, does not
+/// count: it meets what the method before left behind. After a fork, say, every page that the
+/// parent writes to has to be copied or claimed back.
+inline constexpr std::uint64_t samples_per_turn = 5;
 
 /// Takes @p count samples of each contender, in turns, so that what changes meanwhile changes for
 /// all. A failed start, or a child that does not end as @p expected, puts a contender out.

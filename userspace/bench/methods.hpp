@@ -9,6 +9,7 @@
 #include <spawntpl/error.hpp>
 #include <spawntpl/exit_status.hpp>
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -87,8 +88,13 @@ struct Method {
     bool prepared_early = false;
 };
 
-/// The method that ratios refer to.
+/// The methods that ratios refer to; people are shown that to the first.
 inline constexpr std::string_view reference_method = "posix_spawn";
+inline constexpr std::array reference_methods{reference_method, std::string_view("vfork")};
+
+/// Methods that start no program of anybody's choice.
+inline constexpr std::array<std::string_view, 3> floor_methods{"exec-loop", "fork-exit",
+                                                               "vfork-exit"};
 
 std::span<const Method> methods();
 

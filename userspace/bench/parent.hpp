@@ -36,6 +36,7 @@ struct ParentProperty {
     std::string_view option;  ///< of the command line
     std::uint64_t ParentShape::*member;
     std::vector<std::uint64_t> values;  ///< that show what it does
+    std::uint64_t few_up_to;            ///< the largest of them where time is short
     std::uint64_t min;
     std::uint64_t max;
     std::string_view help;

@@ -13,6 +13,9 @@ struct Program {
 
 const std::vector<Program>& programs();
 
+/// In place of a program's name where it is several: see agent_groups().
+inline constexpr std::string_view mixed_program = "tools";
+
 /// Null if there is none of that name.
 const Program* find_program(std::string_view name);
 

@@ -2,30 +2,15 @@
 #pragma once
 
 #include "clock.hpp"
-#include "measure.hpp"
-#include "parent.hpp"
+#include "outcome.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <optional>
-#include <ostream>
+#include <expected>
+#include <string>
+#include <vector>
 
 namespace spawntpl::bench {
-
-/// What one method needed for one program, or why that is not known.
-struct Outcome {
-    std::string question;
-    std::string program;
-    std::string method;
-    std::string backend{};  ///< of the library, or empty
-    ParentShape parent;
-    std::uint64_t mappings = 0;
-    std::uint64_t count;
-    std::optional<Distribution> ended{};
-    std::optional<Distribution> returned{};
-    std::string failure{};
-    bool unavailable = false;  ///< the failure: the method does not work on this system
-};
 
 struct Report {
     Unit unit;
@@ -33,13 +18,14 @@ struct Report {
     std::vector<Outcome> outcomes;
 };
 
+/// As spawntpl-bench.schema.json says.
 nlohmann::ordered_json to_json(const Report& report);
-
-/// A table for people.
-void print(std::ostream& out, const Report& report);
 
 /// Writes a file, or says why not.
 std::expected<void, std::string> write_json(const std::string& path,
                                             const nlohmann::ordered_json& root);
+
+/// Reads one that was written before, or says why not.
+std::expected<nlohmann::ordered_json, std::string> read_json(const std::string& path);
 
 }  // namespace spawntpl::bench

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include "benchmark.hpp"
 #include "commands.hpp"
+#include "compare.hpp"
 #include "environment.hpp"
+#include "methods.hpp"
 #include "programs.hpp"
+#include "questions.hpp"
+#include "report.hpp"
+#include "view.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <iostream>
 
+#include <unistd.h>
+
 namespace spawntpl::tools {
 
 namespace {
 
-// Instruction counts hardly vary, and a virtual machine that counts is slow.
-constexpr std::uint64_t ordinary_count(bench::Unit unit, bool quick) {
-    if (unit == bench::Unit::instructions)
-        return quick ? 5 : 10;
-    return quick ? 20 : 200;
-}
-
 struct BenchOptions {
     bench::Selection selection{};
     std::string unit = to_string(bench::Unit::ns);
-    bool quick = false;
+    bool pin = false;
     std::string json;
+    std::string compare;
 };
 
 int complain(const std::string& text) {
@@ -37,32 +38,64 @@ bool is_failure(const bench::Outcome& outcome, const bench::Selection& selection
     return !outcome.ended && !(outcome.unavailable && selection.methods.empty());
 }
 
-int bench(BenchOptions options) {
-    bench::Unit unit =
-        options.unit == to_string(bench::Unit::ns) ? bench::Unit::ns : bench::Unit::instructions;
-    bench::Calibration calibration = bench::calibrate();
-    if (auto checked = bench::check(unit, calibration); !checked)
-        return complain(checked.error());
-    // Before minutes are spent on what could not be kept.
-    if (!options.json.empty())
-        if (auto written = bench::write_json(options.json, nullptr); !written)
-            return complain(written.error());
-    if (options.selection.count == 0)
-        options.selection.count = ordinary_count(unit, options.quick);
-
-    bench::Report report{unit, bench::environment(unit, calibration),
-                         bench::run(options.selection, std::cerr)};
-    bench::print(std::cout, report);
-    if (!options.json.empty())
-        if (auto written = bench::write_json(options.json, bench::to_json(report)); !written)
-            return complain(written.error());
+int say_failures(const bench::Report& report, const bench::Selection& selection) {
     auto failures = std::ranges::count_if(report.outcomes, [&](const bench::Outcome& outcome) {
-        return is_failure(outcome, options.selection);
+        return is_failure(outcome, selection);
     });
     return failures == 0 ? 0
                          : complain(std::to_string(failures) + " of " +
                                     std::to_string(report.outcomes.size()) +
                                     " combinations could not be measured");
+}
+
+/// Before minutes are spent on what could not be kept, or not be compared.
+std::expected<nlohmann::ordered_json, std::string> check_files(const BenchOptions& options) {
+    nlohmann::ordered_json old;
+    if (!options.compare.empty()) {
+        auto read = bench::read_json(options.compare);
+        if (!read)
+            return read;
+        old = std::move(*read);
+    }
+    if (!options.json.empty())
+        if (auto written = bench::write_json(options.json, nullptr); !written)
+            return std::unexpected(written.error());
+    return old;
+}
+
+int bench(BenchOptions options) {
+    // What others left open would be part of each parent.
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    bench::Selection& selection = options.selection;
+    selection.unit =
+        options.unit == to_string(bench::Unit::ns) ? bench::Unit::ns : bench::Unit::instructions;
+    bench::Calibration calibration = bench::calibrate();
+    if (auto checked = bench::check(selection.unit, calibration); !checked)
+        return complain(checked.error());
+    auto old = check_files(options);
+    if (!old)
+        return complain(old.error());
+    std::optional<int> pinned_to;
+    if (options.pin) {
+        auto cpu = bench::pin_to_one_cpu();
+        if (!cpu)
+            return complain(cpu.error());
+        pinned_to = *cpu;
+    }
+
+    bench::Progress progress(std::cerr, isatty(STDERR_FILENO));
+    bench::Report report{selection.unit, bench::environment(selection.unit, calibration, pinned_to),
+                         bench::run(selection, progress)};
+    bench::print(std::cout, report);
+    nlohmann::ordered_json json = bench::to_json(report);
+    if (!options.json.empty())
+        if (auto written = bench::write_json(options.json, json); !written)
+            return complain(written.error());
+    int status = say_failures(report, selection);
+    if (!old->is_null())
+        if (std::size_t slower = bench::compare(std::cout, *old, json); slower != 0)
+            status = complain(std::to_string(slower) + " have become slower");
+    return status;
 }
 
 template <typename Table>
@@ -73,6 +106,20 @@ CLI::Validator one_of(const Table& table) {
     return CLI::IsMember(names);
 }
 
+/// What the names of questions and methods mean.
+std::string describe_all() {
+    auto list = [](const auto& table) {
+        std::string text;
+        for (const auto& entry : table)
+            text += "  " + std::string(entry.name) +
+                    std::string(20 - std::min<std::size_t>(entry.name.size(), 19), ' ') +
+                    std::string(entry.description) + "\n";
+        return text;
+    };
+    return "\nQuestions that can be asked:\n" + list(bench::questions()) + "\nMethods:\n" +
+           list(bench::methods());
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app, int& exit_status) {
@@ -80,8 +127,11 @@ void add_bench(CLI::App& app, int& exit_status) {
         "bench",
         "Measure ways of starting programs side by side: start, exit and wait of one child at a "
         "time. Methods, programs and what makes up the parent may be given several times.");
+    command->footer(describe_all());
     auto options = std::make_shared<BenchOptions>();
     bench::Selection& selection = options->selection;
+    command->add_option("question", selection.questions, "What to ask")
+        ->check(one_of(bench::questions()));
     // One value each time, so that a forgotten one is noticed.
     auto each = [&](std::string name, auto& values, std::string help) {
         return command->add_option(std::move(name), values, std::move(help))
@@ -97,12 +147,16 @@ void add_bench(CLI::App& app, int& exit_status) {
     }
     command->add_option("--n", selection.count, "Samples of each combination")
         ->check(CLI::Range(1, 1'000'000));
-    command->add_flag("--quick", options->quick, "Few samples, for a first look");
+    command->add_flag("--quick", selection.quick,
+                      "Less of everything, for a first look: at most a minute");
     command
         ->add_option("--unit", options->unit,
                      "What the clock counts; instructions: in a virtual machine that counts them")
         ->check(CLI::IsMember({to_string(bench::Unit::ns), to_string(bench::Unit::instructions)}));
+    command->add_flag("--pin", options->pin, "Stay on one CPU, as the children do then");
     command->add_option("--json", options->json, "Write the results to this file");
+    command->add_option("--compare", options->compare,
+                        "Say what has become slower since this earlier result");
     command->callback([options, &exit_status] { exit_status = bench(*options); });
 }
 

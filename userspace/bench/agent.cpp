@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "agent.hpp"
+
+#include "agent_calls.hpp"
+#include "clock.hpp"
+#include "own_process.hpp"
+#include "programs.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+
+#include <sys/socket.h>
+
+namespace spawntpl::bench {
+
+namespace {
+
+constexpr std::uint64_t rfc_calls = 6'144;
+constexpr std::uint64_t calls_per_sample = 384;  // each tool 24 times
+
+// The socket of each worker is one.
+constexpr ParentShape parent_of_workers{
+    .fds = 64, .rss_mib = 0, .env = 20, .mappings = 0, .threads = 1};
+
+/// Workers, and how many calls each has in flight.
+struct Shape {
+    std::uint64_t workers;
+    std::uint64_t in_flight;
+};
+constexpr std::array<Shape, 4> shapes{{{1, 16}, {2, 8}, {4, 4}, {8, 2}}};
+
+/// What the tools work on, for as long as this exists.
+class Workplace {
+public:
+    Workplace() {
+        std::string pattern = std::filesystem::temp_directory_path() / "spawntpl-agent.XXXXXX";
+        if (!mkdtemp(pattern.data()))
+            throw std::runtime_error("cannot make a directory " + pattern);
+        path_ = pattern;
+        std::ofstream notes(path_ / "notes.txt");
+        for (int line = 1; line <= 200; ++line)
+            notes << "line " << line << ": some of the text that a tool is to look at\n";
+    }
+
+    Workplace(const Workplace&) = delete;
+    ~Workplace() { remove_all(path_); }
+
+    std::string path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+/// What a worker says when it is ready, and after its calls: nothing, or what went wrong.
+struct Answer {
+    char failure[240];
+};
+
+void send_answer(const Fd& socket, const std::string& failure) {
+    Answer answer{};
+    failure.copy(answer.failure, sizeof(answer.failure) - 1);
+    send(socket.get(), &answer, sizeof(answer), MSG_NOSIGNAL);
+}
+
+/// One of the threads, each of which has one call in flight: every so manieth call.
+std::string make_calls(const std::vector<std::unique_ptr<Call>>& calls, std::uint64_t first,
+                       std::uint64_t count, std::uint64_t step) {
+    for (std::uint64_t i = first; i < count; i += step)
+        if (std::string failure = calls[i % calls.size()]->make(); !failure.empty())
+            return failure;
+    return {};
+}
+
+void serve(const Fd& socket, const MakeCalls& make, const std::string& directory,
+           std::uint64_t in_flight, std::uint64_t count) {
+    auto calls = make(directory);
+    send_answer(socket, calls ? "" : calls.error());
+    if (!calls)
+        return;
+    for (char request[8]; recv(socket.get(), request, sizeof(request), 0) > 0;) {
+        std::vector<std::string> failures(in_flight);
+        std::vector<std::jthread> threads;
+        for (std::uint64_t i = 0; i < in_flight; ++i)
+            threads.emplace_back([&, i] { failures[i] = make_calls(*calls, i, count, in_flight); });
+        threads.clear();
+        std::ranges::sort(failures, std::greater());
+        send_answer(socket, failures.front());
+    }
+}
+
+class AgentRunner : public Runner {
+public:
+    explicit AgentRunner(std::vector<OwnProcess> workers) : workers_(std::move(workers)) {}
+
+    std::expected<Run, std::string> run() override {
+        std::int64_t begin = now();
+        for (const OwnProcess& worker : workers_)
+            send(worker.socket().get(), "calls", 5, MSG_NOSIGNAL);
+        for (const OwnProcess& worker : workers_) {
+            auto answer = receive<Answer>(worker.socket());
+            if (!answer)
+                return std::unexpected(answer.error());
+            if (answer->failure[0])
+                return std::unexpected(answer->failure);
+        }
+        std::int64_t each = (now() - begin) / static_cast<std::int64_t>(calls_per_sample);
+        return Run{each, each, ExitStatus::exited(0)};
+    }
+
+private:
+    std::vector<OwnProcess> workers_;
+};
+
+PreparedRunner prepare_workers(const MakeCalls& make, const std::string& directory,
+                               const Shape& shape) {
+    std::vector<OwnProcess> workers;
+    for (std::uint64_t i = 0; i < shape.workers; ++i) {
+        auto worker = OwnProcess::start([&](const Fd& socket) {
+            serve(socket, make, directory, shape.in_flight, calls_per_sample / shape.workers);
+        });
+        if (!worker)
+            return unavailable(worker.error());
+        if (auto answer = receive<Answer>(worker->socket()); !answer)
+            return unavailable(answer.error());
+        else if (answer->failure[0])
+            return unavailable(answer->failure);
+        workers.push_back(std::move(*worker));
+    }
+    return std::make_unique<AgentRunner>(std::move(workers));
+}
+
+}  // namespace
+
+std::vector<Group> agent_groups(const Selection& selection) {
+    auto workplace = std::make_shared<const Workplace>();
+    std::vector<Group> groups;
+    for (const Shape& shape : shapes) {
+        Group group{
+            .question = "agent",
+            .program = std::string(mixed_program),
+            .parent = parent_of_workers,
+            .count = usual_count(selection, rfc_calls / calls_per_sample),
+            .variant = std::to_string(shape.workers) + "x" + std::to_string(shape.in_flight)};
+        group.extra = {{"workers", shape.workers},
+                       {"in_flight", shape.in_flight},
+                       {"calls", group.count * calls_per_sample}};
+        for (const AgentMethod& method : agent_methods())
+            if (selection.methods.empty() ||
+                std::ranges::find(selection.methods, method.name) != selection.methods.end())
+                group.entries.push_back({std::string(method.name),
+                                         [workplace, shape, make = method.make](const Invocation&) {
+                                             return prepare_workers(make, workplace->path(), shape);
+                                         },
+                                         true});
+        groups.push_back(std::move(group));
+    }
+    return groups;
+}
+
+}  // namespace spawntpl::bench

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "group.hpp"
+
+#include "measure.hpp"
+#include "programs.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace spawntpl::bench {
+
+namespace {
+
+/// Gives PATH another value for a while. Parents take it from there.
+class SearchPath {
+public:
+    explicit SearchPath(const std::string& path) {
+        const char* before = std::getenv("PATH");
+        before_ = before ? before : "";
+        if (!path.empty())
+            setenv("PATH", path.c_str(), 1);
+    }
+
+    SearchPath(const SearchPath&) = delete;
+    ~SearchPath() { setenv("PATH", before_.c_str(), 1); }
+
+private:
+    std::string before_;
+};
+
+class GroupRun {
+public:
+    explicit GroupRun(const Group& group) : group_(group) {
+        for (const Entry& entry : group.entries)
+            outcomes_.push_back({.question = group.question,
+                                 .program = group.program,
+                                 .variant = group.variant,
+                                 .method = entry.name,
+                                 .parent = group.parent,
+                                 .count = group.count,
+                                 .extra = group.extra});
+        contenders_.resize(outcomes_.size());
+    }
+
+    std::vector<Outcome> outcomes(const std::function<void()>& round_done) {
+        const Program* program = find_program(group_.program);
+        auto invocation = program ? resolve(program->words) : Invocation{};
+        if (!invocation)
+            return failed(invocation.error());
+        invocation->parent = group_.parent;
+        invocation->name = group_.name;
+        invocation->environment = group_.environment;
+        SearchPath path(group_.path);
+        prepare_all(*invocation, true);
+        auto parent = Parent::make(group_.parent);
+        if (!parent)
+            return failed(parent.error());
+        prepare_all(*invocation, false);
+        measure(contenders_, group_.count, ExitStatus::exited(0), round_done);
+        evaluate();
+        if (group_.finish)
+            group_.finish(outcomes_);
+        return std::move(outcomes_);
+    }
+
+private:
+    std::vector<Outcome> failed(const std::string& reason) {
+        for (Outcome& outcome : outcomes_)
+            outcome.failure = reason;
+        return std::move(outcomes_);
+    }
+
+    void prepare_all(const Invocation& invocation, bool early) {
+        for (std::size_t i = 0; i < outcomes_.size(); ++i)
+            if (group_.entries[i].prepared_early == early)
+                prepare(group_.entries[i], invocation, outcomes_[i], contenders_[i]);
+    }
+
+    static void prepare(const Entry& entry, const Invocation& invocation, Outcome& outcome,
+                        Contender& contender) {
+        auto runner = entry.prepare(invocation);
+        outcome.mappings = Parent::mappings();
+        if (runner) {
+            outcome.backend = (*runner)->backend();
+            contender.runner = std::move(*runner);
+        } else {
+            outcome.unavailable = runner.error().step == Step::choose_backend;
+            contender.failure = reason(runner.error());
+        }
+    }
+
+    /// Without "cannot start programs" where it is about one method.
+    static std::string reason(const Error& error) {
+        bool own = error.step == Step::choose_backend && error.path.empty();
+        return own && !error.detail.empty() ? error.detail : error.message();
+    }
+
+    void evaluate() {
+        std::vector<std::vector<double>> medians(outcomes_.size());
+        for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+            const Contender& contender = contenders_[i];
+            Outcome& outcome = outcomes_[i];
+            outcome.failure = contender.failure;
+            if (!contender.failure.empty())
+                continue;
+            outcome.ended = distribution(contender.ended);
+            outcome.returned = distribution(contender.returned);
+            outcome.drift = drift(contender.ended);
+            medians[i] = resampled_medians(contender.ended, samples_per_turn);
+            outcome.median = confidence(medians[i]);
+        }
+        for (std::string_view name : reference_methods)
+            compare_with(name, medians);
+    }
+
+    void compare_with(std::string_view name, const std::vector<std::vector<double>>& medians) {
+        auto reference = std::ranges::find(outcomes_, name, &Outcome::method);
+        if (reference == outcomes_.end() || !reference->ended)
+            return;
+        const auto& to = medians[static_cast<std::size_t>(reference - outcomes_.begin())];
+        for (std::size_t i = 0; i < outcomes_.size(); ++i)
+            if (outcomes_[i].ended)
+                outcomes_[i].ratios[std::string(name)] = {
+                    static_cast<double>(outcomes_[i].ended->p50) /
+                        static_cast<double>(reference->ended->p50),
+                    confidence_of_ratio(medians[i], to)};
+    }
+
+    const Group& group_;
+    std::vector<Outcome> outcomes_;      // one for each entry
+    std::vector<Contender> contenders_;  // the same
+};
+
+}  // namespace
+
+Entry entry_of(const Method& method) {
+    return {std::string(method.name), method.prepare, method.prepared_early};
+}
+
+std::vector<Outcome> measure(const Group& group, const std::function<void()>& round_done) {
+    return GroupRun(group).outcomes(round_done);
+}
+
+std::uint64_t rounds(const Group& group) {
+    return (group.count + samples_per_turn - 1) / samples_per_turn;
+}
+
+std::string describe(const Group& group) {
+    const ParentShape& parent = group.parent;
+    std::string text = group.question + ": " + group.program;
+    if (!group.variant.empty())
+        text += ", " + group.variant;
+    if (parent.fds != ordinary_parent.fds)
+        text += ", " + std::to_string(parent.fds) + " descriptors";
+    if (parent.rss_mib != ordinary_parent.rss_mib)
+        text += ", " + std::to_string(parent.rss_mib) + " MiB";
+    if (parent.env != ordinary_parent.env)
+        text += ", " + std::to_string(parent.env) + " variables";
+    if (parent.mappings != ordinary_parent.mappings)
+        text += ", " + std::to_string(parent.mappings) + " mappings";
+    if (parent.threads != ordinary_parent.threads)
+        text += ", " + std::to_string(parent.threads) + " threads";
+    return text;
+}
+
+}  // namespace spawntpl::bench

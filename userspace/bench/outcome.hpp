@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "parent.hpp"
+#include "statistics.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace spawntpl::bench {
+
+/// What one method needs, in relation to another one of the same group.
+struct Ratio {
+    double value;
+    Interval interval;
+};
+
+/// What one method needed for one program, or why that is not known.
+struct Outcome {
+    std::string question;
+    std::string program;
+    std::string variant;
+    std::string method;
+    std::string backend{};  ///< of the library, or empty
+    ParentShape parent;
+    std::uint64_t mappings = 0;
+    std::uint64_t count;
+    std::optional<Distribution> ended{};
+    std::optional<Distribution> returned{};
+    Interval median{};
+    double drift = 0;
+    std::map<std::string, Ratio> ratios{};  ///< by the name of the other method
+    nlohmann::ordered_json extra{};         ///< members of the result
+    std::string failure{};
+    bool unavailable = false;  ///< the failure: the method does not work on this system
+};
+
+/// Whether the two were measured together.
+inline bool same_group(const Outcome& a, const Outcome& b) {
+    return a.question == b.question && a.program == b.program && a.variant == b.variant &&
+           a.parent == b.parent && a.count == b.count;
+}
+
+}  // namespace spawntpl::bench

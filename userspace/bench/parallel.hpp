@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "questions.hpp"
+
+namespace spawntpl::bench {
+
+/// Starts by several threads at the same time; by a supervisor; and a batch, all of which is
+/// started before the first is waited for. A sample is the time of many starts, for each of them.
+std::vector<Group> parallel_groups(const Selection& selection);
+
+}  // namespace spawntpl::bench

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "trade.hpp"
+
+#include "clock.hpp"
+
+#include <spawntpl/spawntpl.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include <malloc.h>
+
+namespace spawntpl::bench {
+
+namespace {
+
+// What one template holds is too little to be seen beside what else happens.
+constexpr std::size_t templates = 500;
+
+constexpr std::string_view creation = "create ";
+
+constexpr std::array<std::string_view, 3> backends_of_templates{"lib-posix_spawn", "clone3",
+                                                                "kernel"};
+
+std::string backend_of(std::string_view method) {
+    return std::string(method == "lib-posix_spawn" ? "posix_spawn" : method);
+}
+
+class CreationRunner : public Runner {
+public:
+    CreationRunner(std::string path, std::string backend)
+        : path_(std::move(path)), backend_(std::move(backend)) {}
+
+    std::expected<Run, std::string> run() override {
+        std::int64_t begin = now();
+        auto program = Template::open(path_, {.backend = backend_});
+        std::int64_t created = now();
+        if (!program)
+            return std::unexpected(program.error().message());
+        return Run{created - begin, created - begin, ExitStatus::exited(0)};
+    }
+
+    std::string_view backend() const override { return backend_; }
+
+private:
+    std::string path_;
+    std::string backend_;
+};
+
+PreparedRunner prepare_creation(const Invocation& invocation, const std::string& backend) {
+    if (auto program = Template::open(invocation.path, {.backend = backend}); !program)
+        return std::unexpected(std::move(program.error()));
+    return std::make_unique<CreationRunner>(invocation.path, backend);
+}
+
+struct Held {
+    std::int64_t heap;    ///< bytes
+    std::int64_t kernel;  ///< bytes of its slab caches: of the whole system
+    std::int64_t fds;
+};
+
+Held held_now() {
+    std::int64_t slab = 0;
+    std::ifstream file("/proc/meminfo");
+    for (std::string key; file >> key;)
+        if (std::int64_t kib; key == "Slab:" && file >> kib)
+            slab = kib * 1024;
+    std::filesystem::directory_iterator fds("/proc/self/fd");
+    return {static_cast<std::int64_t>(mallinfo2().uordblks), slab,
+            std::distance(begin(fds), end(fds))};
+}
+
+/// What a template of the program holds, on average.
+nlohmann::ordered_json holdings(const std::string& path, const std::string& backend) {
+    std::vector<Template> kept;
+    kept.reserve(templates);
+    Held before = held_now();
+    for (std::size_t i = 0; i < templates; ++i)
+        if (auto program = Template::open(path, {.backend = backend}))
+            kept.push_back(std::move(*program));
+    Held after = held_now();
+    auto each = [&](std::int64_t difference) {
+        return static_cast<double>(difference) / static_cast<double>(templates);
+    };
+    return {{"heap_bytes", each(after.heap - before.heap)},
+            {"kernel_slab_bytes", each(after.kernel - before.kernel)},
+            {"fds", each(after.fds - before.fds)}};
+}
+
+const Outcome* find(const std::vector<Outcome>& outcomes, std::string_view method) {
+    auto found = std::ranges::find(outcomes, method, &Outcome::method);
+    return found == outcomes.end() || !found->ended ? nullptr : &*found;
+}
+
+/// Starts after which the time that was spent on the creation has come back; null: never.
+nlohmann::ordered_json break_even(const Outcome& created, const Outcome& start,
+                                  const Outcome* other) {
+    if (!other || start.ended->p50 >= other->ended->p50)
+        return nullptr;
+    double gain = static_cast<double>(other->ended->p50 - start.ended->p50);
+    return std::ceil(static_cast<double>(created.ended->p50) / gain);
+}
+
+void add_break_even(std::vector<Outcome>& outcomes) {
+    for (Outcome& created : outcomes) {
+        if (!created.ended || !created.method.starts_with(creation))
+            continue;
+        const Outcome* start = find(outcomes, created.method.substr(creation.size()));
+        if (!start)
+            continue;
+        for (std::string_view other : reference_methods)
+            created.extra["break_even_" + std::string(other)] =
+                break_even(created, *start, find(outcomes, other));
+        created.extra.update(holdings("/proc/self/exe", created.backend));
+    }
+}
+
+}  // namespace
+
+std::vector<Group> trade_groups(const Selection& selection) {
+    std::vector<std::string> programs = selection.programs;
+    if (programs.empty())
+        programs = {"nolibc", "true"};
+    std::vector<Group> groups;
+    for (const std::string& program : programs) {
+        Group group{.question = "template",
+                    .program = program,
+                    .count = usual_count(selection),
+                    .finish = add_break_even};
+        for (const Method& method : methods())
+            if (std::ranges::find(reference_methods, method.name) != reference_methods.end())
+                group.entries.push_back(entry_of(method));
+        for (std::string_view name : backends_of_templates) {
+            group.entries.push_back(entry_of(*find_method(name)));
+            group.entries.push_back(
+                {std::string(creation) + std::string(name), [name](const Invocation& invocation) {
+                     return prepare_creation(invocation, backend_of(name));
+                 }});
+        }
+        groups.push_back(std::move(group));
+    }
+    return groups;
+}
+
+}  // namespace spawntpl::bench
