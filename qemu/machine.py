@@ -40,6 +40,7 @@ class Settings:
     cpus: int = 2
     memory: int = 2048  # MiB
     icount: bool = False
+    profile: Path | None = None  # where to write what profile_plugin.c counts
     accel: str = "tcg"
     time_limit: float = 600  # seconds
 
@@ -57,10 +58,22 @@ def acceleration_arguments(settings):
         # One virtual nanosecond per instruction. With ERMS every byte that "rep stos" clears
         # would count as an instruction of its own.
         return ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,-erms,-fsrm",
-                "-seed", "1"]
+                "-seed", "1", *profile_arguments(settings)]
     if settings.accel == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
     return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+
+
+def profile_arguments(settings):
+    if not settings.profile:
+        return []
+    plugin = image.BUILD / "vm/profile_plugin.so"
+    source = image.HERE / "profile_plugin.c"
+    with image.locked(plugin.with_suffix(".lock")):
+        if not plugin.exists() or plugin.stat().st_mtime < source.stat().st_mtime:
+            image.run_tool("gcc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC",
+                           "-fvisibility=hidden", "-o", plugin, source)
+    return ["-plugin", f"file={plugin},output={settings.profile.absolute()}"]
 
 
 def kernel_arguments(settings):

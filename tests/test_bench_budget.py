@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a start may cost, in instructions, compared with others' ways."""
+"""What starts cost, in instructions, compared with others' ways: budgets, and known results."""
 
 import json
 import subprocess
@@ -9,8 +9,8 @@ from pathlib import Path
 
 VM = Path(__file__).resolve().parent.parent / "qemu/vm"
 BENCH = "/spawntpl/bin/spawntpl bench --unit instructions --quick --program nolibc " \
-        "--method posix_spawn --method vfork --method clone3 --method kernel " \
-        "--method raw-kernel-nowait"
+        "--method fork --method posix_spawn --method vfork --method safe-clone3 " \
+        "--method clone3 --method kernel --method raw-kernel-nowait"
 
 # What of the parent is varied: the option, the key in the results, a small and a large value.
 VARIED = {
@@ -74,6 +74,27 @@ class BudgetTest(unittest.TestCase):
     def test_clone3_costs_at_most_0_72_of_posix_spawn(self):
         self.assert_within(self.cost("fds", "clone3"), 0.72, self.cost("fds", "posix_spawn"))
 
+    def test_clone3_costs_at_most_1_05_of_the_same_without_the_library(self):
+        self.assert_within(self.cost("fds", "clone3"), 1.05, self.cost("fds", "safe-clone3"))
+
+    def test_fork_grows_with_memory_and_nothing_else_does(self):
+        self.assertGreater(self.cost("rss", "fork", True), 3 * self.cost("rss", "fork"))
+        for method in ("posix_spawn", "vfork", "safe-clone3", "clone3", "kernel"):
+            with self.subTest(method=method):
+                self.assert_within(self.cost("rss", method, True), 1.05, self.cost("rss", method))
+
+    def test_a_copied_descriptor_table_grows(self):
+        for method in ("fork", "posix_spawn", "vfork"):
+            with self.subTest(method=method):
+                self.assertGreater(self.cost("fds", method, True), 4 * self.cost("fds", method))
+
+    def test_posix_spawn_of_this_libc_costs_more_than_vfork(self):
+        self.assertGreater(self.cost("fds", "posix_spawn"), 1.3 * self.cost("fds", "vfork"))
+
+    def test_counts_are_repeatable_or_marked(self):
+        for row in self.rows.values():
+            self.assertIn(row["repeatable"], (True, False))
+
     def test_what_the_parent_has_costs_next_to_nothing(self):
         for question in VARIED:
             for method in ("kernel", "clone3"):
@@ -81,3 +102,33 @@ class BudgetTest(unittest.TestCase):
                     small, large = (self.cost(question, method, large) for large in (False, True))
                     self.assert_within(large, 1.10, small)
                     self.assert_within(small, 1.10, large)
+
+
+class ProfileTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory(prefix="spawntpl-test.") as directory:
+            results, profile = Path(directory, "results"), Path(directory, "profile")
+            subprocess.run([VM, "run", "--quiet", "--icount", "--profile", profile,
+                            "--get", f"/tmp/json={results}", "--", "sh", "-c",
+                            f"{BENCH} --json /tmp/json"], check=True, stdin=subprocess.DEVNULL,
+                           capture_output=True)
+            cls.rows = {row["method"]: row for row in json.loads(results.read_text())["results"]}
+            cls.profile = json.loads(profile.read_text())
+
+    def of_one_start(self, method, part=0):
+        row = self.rows[method]
+        entry = self.profile[str(row["mark"] + part)]
+        return {name: count / row["n"] for name, count in entry["functions"].items()}
+
+    def test_the_clock_and_the_profile_count_the_same(self):
+        for method, row in self.rows.items():
+            with self.subTest(method=method):
+                for part, expected in ((0, row["return_mean"]), (1, row["mean"] - row["return_mean"])):
+                    counted = sum(self.of_one_start(method, part).values())
+                    self.assertAlmostEqual(counted / expected, 1, delta=0.02)
+
+    def test_functions_show_what_went_away(self):
+        self.assertGreater(self.of_one_start("posix_spawn")["do_sigaction"], 3000)
+        for method in ("vfork", "clone3", "kernel"):
+            self.assertEqual(self.of_one_start(method).get("do_sigaction", 0), 0)

@@ -3,9 +3,11 @@
 
 #include "measure.hpp"
 #include "programs.hpp"
+#include "stopwatch.hpp"
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 namespace spawntpl::bench {
 
@@ -40,6 +42,8 @@ public:
                                  .count = group.count,
                                  .extra = group.extra});
         contenders_.resize(outcomes_.size());
+        for (std::size_t i = 0; i < outcomes_.size(); ++i)
+            outcomes_[i].mark = contenders_[i].mark = next_mark();
     }
 
     std::vector<Outcome> outcomes(const std::function<void()>& round_done) {
@@ -64,6 +68,12 @@ public:
     }
 
 private:
+    /// Two for each method; 0 when there are no more.
+    static unsigned next_mark() {
+        static unsigned next = 1;
+        return next + 1 < Stopwatch::marks ? std::exchange(next, next + 2) : 0;
+    }
+
     std::vector<Outcome> failed(const std::string& reason) {
         for (Outcome& outcome : outcomes_)
             outcome.failure = reason;

@@ -2,9 +2,9 @@
 #include "helper.hpp"
 
 #include "baselines.hpp"
-#include "clock.hpp"
 #include "exec_vectors.hpp"
 #include "own_process.hpp"
+#include "stopwatch.hpp"
 
 #include <array>
 #include <cerrno>
@@ -174,7 +174,7 @@ public:
         : helper_(std::move(helper)), vectors_(invocation) {}
 
     std::expected<Run, std::string> run() override {
-        std::int64_t begin = now();
+        Stopwatch watch;
         std::vector<char> request = pack(vectors_.arguments());
         if (request.size() > longest_request)
             return std::unexpected("a request of " + std::to_string(request.size()) +
@@ -182,16 +182,15 @@ public:
         if (!send_request(helper_.socket(), request))
             return failure("cannot ask the helper", errno);
         auto started = receive<Answer>(helper_.socket());
-        std::int64_t returned = now();
+        watch.returned();
         if (!started)
             return std::unexpected(started.error());
         if (started->error != 0)
             return failure("the helper cannot start the program", started->error);
         auto ended = receive<Answer>(helper_.socket());
-        std::int64_t end = now();
         if (!ended)
             return std::unexpected(ended.error());
-        return Run{returned - begin, end - begin, exit_status(ended->value)};
+        return watch.ended(exit_status(ended->value));
     }
 
 private:

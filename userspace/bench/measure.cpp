@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "measure.hpp"
 
+#include "stopwatch.hpp"
+
 #include <algorithm>
 
 namespace spawntpl::bench {
@@ -9,6 +11,7 @@ namespace {
 
 void take_turn(Contender& contender, std::uint64_t samples, ExitStatus expected) {
     for (std::uint64_t i = 0; i <= samples; ++i) {
+        Stopwatch::use_marks(i == 0 ? 0 : contender.mark);
         auto run = contender.runner->run();
         if (!run)
             contender.failure = run.error();

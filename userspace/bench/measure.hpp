@@ -16,6 +16,7 @@ struct Contender {
     std::vector<std::int64_t> returned{};
     std::vector<std::int64_t> ended{};
     std::string failure{};  ///< why it is out, else empty
+    unsigned mark = 0;      ///< of its starts, see Stopwatch
 };
 
 /// Samples that a contender takes before it is the next one's turn. One more, the first, does not

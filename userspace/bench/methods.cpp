@@ -2,13 +2,13 @@
 #include "methods.hpp"
 
 #include "baselines.hpp"
-#include "clock.hpp"
 #include "exec_loop.hpp"
 #include "exec_vectors.hpp"
 #include "helper.hpp"
 #include "other_parents.hpp"
 #include "programs.hpp"
 #include "raw_template.hpp"
+#include "stopwatch.hpp"
 
 #include <spawntpl/spawntpl.hpp>
 
@@ -32,16 +32,15 @@ public:
         : start_(std::move(start)), vectors_(invocation) {}
 
     std::expected<Run, std::string> run() override {
-        std::int64_t begin = now();
+        Stopwatch watch;
         BaselineChild child = start_(vectors_.arguments());
-        std::int64_t returned = now();
+        watch.returned();
         if (child.pid < 0)
             return failure("cannot start a child");
         auto status = child.pidfd < 0 ? wait_for_pid(child.pid) : wait_for_pidfd(child.pidfd);
-        std::int64_t ended = now();
         if (!status)
             return failure("cannot wait for the child");
-        return Run{returned - begin, ended - begin, *status};
+        return watch.ended(*status);
     }
 
 private:
@@ -77,23 +76,22 @@ public:
         : program_(std::move(program)), command_(std::move(command)) {}
 
     std::expected<Run, std::string> run() override {
-        std::int64_t begin = now();
-        std::int64_t returned = begin;
+        Stopwatch watch;
         std::string_view served_by;
         auto status = [&]() -> Result<ExitStatus> {
             auto child = program_.spawn(command_);
-            returned = now();
+            watch.returned();
             if (!child)
                 return std::unexpected(child.error());
             served_by = child->backend();
             return child->wait();
         }();
-        std::int64_t ended = now();
         if (!status)
             return std::unexpected(status.error().message());
+        Run run = watch.ended(*status);
         if (served_by != backend())
             return std::unexpected("served by another backend: " + std::string(served_by));
-        return Run{returned - begin, ended - begin, *status};
+        return run;
     }
 
     std::string_view backend() const override { return program_.backend(); }

@@ -62,8 +62,10 @@ json outcome_json(const Outcome& outcome, const Report& report) {
     entry["p50_high"] = outcome.median.high;
     if (report.unit == Unit::ns)
         entry["per_second"] = 1e9 / outcome.ended->mean;
-    else
+    else {
         entry["repeatable"] = outcome.drift <= repeatable_drift;
+        entry["mark"] = outcome.mark;
+    }
     entry["ratio"] = ratios_json(outcome);
     entry.update(outcome.extra);
     return entry;
