@@ -4,7 +4,7 @@
 VM_BENCH_LIMIT := 1800# seconds
 SERIES_HASH = $(shell cat kernel-patch/series/*.patch | sha256sum | cut -c 1-16)
 
-.PHONY: demo bench vm-bench
+.PHONY: demo bench vm-bench evidence
 
 demo: userspace kernel-base ## start real tools here and on the patched kernel, and compare
 	@tests/demo
@@ -17,3 +17,6 @@ vm-bench: userspace kernel-base ## the benchmark on the patched kernel: JSON=FIL
 	@qemu/vm run --icount --kernel base --time-limit $(VM_BENCH_LIMIT) \
 	  $(if $(JSON),--get "/tmp/bench.json=$(JSON)") -- \
 	  env SPAWNTPL_SERIES=$(SERIES_HASH) /spawntpl/bin/spawntpl bench --unit instructions $(if $(JSON),--json /tmp/bench.json) $(ARGS)
+
+evidence: userspace bpf kernel-base ## measure all of kernel-patch/evidence again, in 15 minutes: [ARGS="--quick|PART ..."]
+	@userspace/bench/evidence/evidence $(ARGS)

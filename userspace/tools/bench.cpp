@@ -7,6 +7,7 @@
 #include "programs.hpp"
 #include "questions.hpp"
 #include "report.hpp"
+#include "stages.hpp"
 #include "view.hpp"
 
 #include <CLI/CLI.hpp>
@@ -24,6 +25,7 @@ struct BenchOptions {
     bench::Selection selection{};
     std::string unit = to_string(bench::Unit::ns);
     bool pin = false;
+    bool stages = false;
     std::string json;
     std::string compare;
 };
@@ -63,6 +65,20 @@ std::expected<nlohmann::ordered_json, std::string> check_files(const BenchOption
     return old;
 }
 
+int stages(const BenchOptions& options, const nlohmann::ordered_json& environment,
+           bench::Progress& progress) {
+    auto stages = bench::measure_stages(options.selection, progress);
+    if (!stages)
+        return complain("cannot measure stages: " + stages.error());
+    bench::print_stages(std::cout, *stages);
+    nlohmann::ordered_json json = bench::to_json({bench::Unit::ns, environment, {}});
+    json["stages"] = std::move(*stages);
+    if (!options.json.empty())
+        if (auto written = bench::write_json(options.json, json); !written)
+            return complain(written.error());
+    return 0;
+}
+
 int bench(BenchOptions options) {
     // What others left open would be part of each parent.
     close_range(STDERR_FILENO + 1, ~0U, 0);
@@ -84,8 +100,10 @@ int bench(BenchOptions options) {
     }
 
     bench::Progress progress(std::cerr, isatty(STDERR_FILENO));
-    bench::Report report{selection.unit, bench::environment(selection.unit, calibration, pinned_to),
-                         bench::run(selection, progress)};
+    auto environment = bench::environment(selection.unit, calibration, pinned_to);
+    if (options.stages)
+        return stages(options, environment, progress);
+    bench::Report report{selection.unit, environment, bench::run(selection, progress)};
     bench::print(std::cout, report);
     nlohmann::ordered_json json = bench::to_json(report);
     if (!options.json.empty())
@@ -154,6 +172,8 @@ void add_bench(CLI::App& app, int& exit_status) {
                      "What the clock counts; instructions: in a virtual machine that counts them")
         ->check(CLI::IsMember({to_string(bench::Unit::ns), to_string(bench::Unit::instructions)}));
     command->add_flag("--pin", options->pin, "Stay on one CPU, as the children do then");
+    command->add_flag("--stages", options->stages,
+                      "Where the time goes, by spawnlat: needs root and a kernel with BTF");
     command->add_option("--json", options->json, "Write the results to this file");
     command->add_option("--compare", options->compare,
                         "Say what has become slower since this earlier result");

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""Draws the figures by gnuplot: SVG, readable in black and white."""
+
+import subprocess
+from pathlib import Path
+
+HEADER = """set terminal svg size {width},{height} noenhanced font "DejaVu Sans,12" dashed background "white"
+set output "{output}"
+set encoding utf8
+set title "{title}"
+set key outside right top
+set grid ytics lc rgb "#cccccc"
+"""
+
+STAGES = ("create", "wakeup", "setup", "exec", "link", "run", "zombie")
+
+# What figures show; helper and python are processes of their own with costs of their own.
+LINES = ("fork", "fork-thp", "vfork", "posix_spawn", "helper", "python", "clone3", "kernel")
+BARS = ("fork", "vfork", "posix_spawn", "clone3", "kernel", "kernel-nowait")
+
+
+class FigureError(Exception):
+    pass
+
+
+def gnuplot(script):
+    result = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True)
+    if result.returncode:
+        raise FigureError(f"gnuplot: {result.stderr.strip()}")
+
+
+def header(path, title, width=760, height=400):
+    return HEADER.format(output=path, title=title, width=width, height=height)
+
+
+def quoted(text):
+    return '"' + str(text).replace('"', "'") + '"'
+
+
+def block(name, rows):
+    lines = "\n".join(" ".join("NaN" if value is None else str(value) for value in row)
+                      for row in rows)
+    return f"${name} << END\n{lines}\nEND\n"
+
+
+def lines(path, title, xlabel, ylabel, series, logx=True, logy=True):
+    """Series: a name and its points (x, y). Returns whether there was something to draw."""
+    series = {name: points for name, points in series.items() if points}
+    if not series:
+        return False
+    script = header(path, title) + f'set xlabel "{xlabel}"\nset ylabel "{ylabel}"\n'
+    if logx:
+        script += "set logscale x\n"
+    if logy:
+        script += "set logscale y\n"
+    plots = []
+    for number, (name, points) in enumerate(series.items(), 1):
+        script += block(f"s{number}", sorted(points))
+        plots.append(f"$s{number} using 1:2 with linespoints dt {number} pt {number} lw 1.5 "
+                     f"lc rgb 'black' title {quoted(name)}")
+    gnuplot(script + "plot " + ", ".join(plots) + "\n")
+    return True
+
+
+def bars(path, title, ylabel, groups, series, logy=False, stacked=False):
+    """Groups along the axis; series: a name and one value (or None) for each group."""
+    series = {name: values for name, values in series.items()
+              if any(value is not None for value in values)}
+    if not groups or not series:
+        return False
+    script = header(path, title, width=max(760, 70 * len(groups)))
+    script += f'set ylabel "{ylabel}"\nset style fill pattern border -1\nset boxwidth 0.9\n'
+    script += "set style data histograms\nset style histogram "
+    script += "rowstacked\n" if stacked else "clustered gap 1\n"
+    script += "set xtics rotate by -30\nset bmargin 6\n"
+    script += "set logscale y\n" if logy else "set yrange [0:]\n"
+    script += block("d", [[quoted(group), *(values[index] for values in series.values())]
+                          for index, group in enumerate(groups)])
+    plots = [f"$d using {column}:xtic(1) lc rgb 'black' fs pattern {column - 2} title {quoted(name)}"
+             for column, name in enumerate(series, 2)]
+    gnuplot(script + "plot " + ", ".join(plots) + "\n")
+    return True
+
+
+def scaled(value, by=1000):
+    return None if value is None else value / by
+
+
+def by_property(results, question, member, methods=LINES):
+    """The medians of each method, over what the question varies."""
+    return {method: [(max(row["parent"][member], 1), row["p50"] / 1000)
+                     for row in results.select(question, method=method, variant=None)]
+            for method in methods}
+
+
+UNITS = {"native": "µs", "vm": "thousand guest instructions", "kvm": "µs"}
+PROPERTIES = {
+    "fds": ("fds", "open descriptors of the parent"),
+    "rss": ("rss_mib", "touched memory of the parent, MiB (0 at 1)"),
+    "env": ("env", "variables in the environment"),
+    "mappings": ("extra_mappings", "memory mappings of the parent beside its own (0 at 1)"),
+    "threads": ("threads", "threads of the parent"),
+}
+
+
+def draw_properties(machine, results, path):
+    for question, (member, label) in PROPERTIES.items():
+        yield (f"{machine}-{question}",
+               lines(path(f"{machine}-{question}"), f"One start by the parent's {question} ({machine})",
+                     label, f"start, exit and wait, {UNITS[machine]}",
+                     by_property(results, question, member)))
+
+
+def draw_programs(machine, results, path):
+    programs = list(dict.fromkeys(row["program"] for row in results.select("start")))
+    series = {method: [scaled(results.p50("start", program=program, method=method))
+                       for program in programs] for method in BARS}
+    yield (f"{machine}-start",
+           bars(path(f"{machine}-start"), f"One start by program ({machine})",
+                f"start, exit and wait, {UNITS[machine]}", programs, series, logy=True))
+
+
+def draw_starts(results, path):
+    series = {method: [(row["starts"], row["per_second"])
+                       for row in results.select("starts", method=method)] for method in LINES}
+    yield "native-starts", lines(path("native-starts"), "Starts in a row", "starts",
+                                 "starts per second", series, logy=False)
+
+
+def draw_path(results, path):
+    rows = results.select("path")
+    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    series = {method: [scaled(results.p50("path", variant=variant, method=method))
+                       for variant in variants]
+              for method in ("vfork", "posix_spawn", "clone3", "kernel")}
+    yield "native-path", bars(path("native-path"), "A bare name against a path",
+                              "start, exit and wait, µs", variants, series)
+
+
+def draw_parallel(results, path):
+    series = {method: [(row["workers"], row["per_second"])
+                       for row in results.select("parallel", method=method)]
+              for method in (*LINES, "supervisor", "batch")}
+    yield "native-parallel", lines(path("native-parallel"), "Starts by several threads", "threads",
+                                   "starts per second", series, logx=False, logy=False)
+
+
+def draw_agent(results, path):
+    variants = list(dict.fromkeys(row["variant"] for row in results.select("agent")))
+    series = {method: [row and row["per_second"] for variant in variants
+                       for row in [results.one("agent", variant=variant, method=method)]]
+              for method in results.methods("agent")}
+    yield "native-agent", bars(path("native-agent"), "Mix of 16 tools, workers x calls in flight",
+                               "calls per second", variants, series)
+
+
+def draw_stages(results, path):
+    groups = [f"{entry['program']} {entry['method']}" for entry in results.stages]
+    series = {stage: [scaled(entry["stages"].get(stage, {}).get("p50_ns")) or 0
+                      for entry in results.stages] for stage in STAGES}
+    yield "native-stages", bars(path("native-stages"), "Stages of a start (spawnlat, with its own cost)",
+                                "median, µs", groups, series, stacked=True)
+
+
+def draw_phases(results, path):
+    entries = {(entry["program"], entry["method"]): {} for entry in results.profile}
+    for entry in results.profile:
+        for side in ("kernel", "user"):
+            entries[entry["program"], entry["method"]][entry["phase"], side] = entry[side] / 1000
+    groups = [" ".join(key) for key in entries]
+    series = {f"{title}, {side}": [values.get((phase, side)) for values in entries.values()]
+              for phase, title in (("start", "until the return"), ("after", "after it"))
+              for side in ("kernel", "user")}
+    yield "vm-phases", bars(path("vm-phases"), "Where the instructions of a start are executed",
+                            "thousand guest instructions", groups, series, stacked=True)
+
+
+def draw(machines, directory):
+    """The names of the figures that could be drawn."""
+    def path(name):
+        return Path(directory) / f"{name}.svg"
+
+    drawn = []
+    for machine, results in machines.items():
+        if not results:
+            continue
+        drawn += [*draw_programs(machine, results, path), *draw_properties(machine, results, path)]
+        if machine == "native":
+            for draw_one in (draw_starts, draw_path, draw_parallel, draw_agent, draw_stages):
+                drawn += draw_one(results, path)
+        if machine == "vm":
+            drawn += draw_phases(results, path)
+    return [name for name, done in drawn if done]

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""What is measured for the evidence: each part is one call of a program, here or in the machine."""
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BENCH = ROOT / "build/bin/spawntpl"
+VM = ROOT / "qemu/vm"
+GUEST_BENCH = "/spawntpl/bin/spawntpl"
+
+# What the benchmark ends with when something could not be measured.
+NOT_ALL_MEASURED = 1
+
+# Of the functions of a phase those that make up most of it.
+TOP_FUNCTIONS = 12
+# Counts of two boots that differ by more are marked.
+REPEATABLE = 0.001
+
+# For all calls of the benchmark: --quick, to try this out.
+more_words = []
+
+COMPARED = ("fork", "vfork", "raw-clone3", "safe-clone3", "posix_spawn", "pidfd_spawn", "helper",
+            "lib-posix_spawn", "clone3", "kernel", "kernel-nowait")
+
+
+class PartError(Exception):
+    pass
+
+
+@dataclass
+class Part:
+    name: str
+    machine: str
+    measure: Callable[[Path], None]
+
+
+def series_hash():
+    state = hashlib.sha256()
+    for patch in sorted((ROOT / "kernel-patch/series").glob("*.patch")):
+        state.update(patch.read_bytes())
+    return state.hexdigest()[:16]
+
+
+def run(command, target):
+    """The program says itself what it could not measure; that is no reason to stop."""
+    status = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL).returncode
+    has_results = target.exists() and target.read_text().strip() not in ("", "null")
+    if status not in (0, NOT_ALL_MEASURED) or not has_results:
+        raise PartError(f"{' '.join(map(str, command))}: status {status}, "
+                        f"{'' if has_results else 'no '}results")
+
+
+def native(*words):
+    return lambda target: run([BENCH, "bench", *words, *more_words, "--json", target], target)
+
+
+def stages(target):
+    """Needs rights and a kernel that not everybody has."""
+    command = [BENCH, "bench", "--stages", *more_words, "--json", target]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True)
+    if result.returncode:
+        why = result.stderr.strip().splitlines()[-1:] or [f"status {result.returncode}"]
+        target.write_text(json.dumps({"results": [], "skipped": [{"what": "stages", "why": why[0]}]}))
+
+
+def in_vm(target, machine_words, bench_words):
+    """Once more if it fails: while a busy host reads the disk the guest's clock leaps, and its kernel
+    may report a task that hangs."""
+    try:
+        run_in_vm(target, machine_words, bench_words)
+    except PartError:
+        target.unlink(missing_ok=True)
+        run_in_vm(target, machine_words, bench_words)
+
+
+def run_in_vm(target, machine_words, bench_words):
+    run([VM, "run", "--quiet", "--time-limit", "900", *machine_words, "--get",
+         f"/tmp/bench.json={target}", "--", "env",
+         f"SPAWNTPL_SERIES={os.environ.get('SPAWNTPL_SERIES', '')}", GUEST_BENCH, "bench",
+         *bench_words, *more_words, "--json", "/tmp/bench.json"], target)
+
+
+def counted(*words):
+    return lambda target: in_vm(target, ["--icount"], ["--unit", "instructions", *words])
+
+
+def methods(*names):
+    return [word for name in names for word in ("--method", name)]
+
+
+def programs(*names):
+    return [word for name in names for word in ("--program", name)]
+
+
+def repeated(target):
+    """The same once more, in another boot: kept apart, to be compared."""
+    counted("start", *programs("nolibc", "true"), *methods(*COMPARED[:5], "clone3", "kernel"))(target)
+    again = json.loads(target.read_text())
+    target.write_text(json.dumps({"results": [], "repeated": again["results"]}))
+
+
+def profiled(target):
+    with tempfile.TemporaryDirectory() as directory:
+        counts = Path(directory, "profile.json")
+        in_vm(target, ["--icount", "--profile", counts],
+              ["start", "--unit", "instructions", *programs("nolibc", "true", "git"),
+               *methods("fork", "vfork", "posix_spawn", "clone3", "kernel")])
+        marks = json.loads(counts.read_text())
+    rows = json.loads(target.read_text())["results"]
+    profile = [{"program": row["program"], "method": row["method"], "phase": phase,
+                **of_one_start(marks[str(row["mark"] + offset)], row["n"])}
+               for row in rows for offset, phase in enumerate(("start", "after"))]
+    target.write_text(json.dumps({"results": [], "profile": profile}))
+
+
+def of_one_start(entry, starts):
+    functions = list(entry["functions"].items())[:TOP_FUNCTIONS]
+    return {"kernel": entry["kernel"] / starts, "user": entry["user"] / starts,
+            "functions": [{"name": name, "instructions": count / starts} for name, count in functions]}
+
+
+def kvm(target):
+    found = subprocess.run([VM, "probe"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if found.stdout.strip() != "kvm":
+        target.write_text("null")
+        return
+    in_vm(target, [], ["start", "fds", "--n", "100"])
+
+
+def mark_what_differs(merged):
+    """A count that another boot does not confirm is marked, in addition to what one boot knows."""
+    def key(row):
+        return row["program"], row["method"]
+
+    again = {key(row): row["p50"] for row in merged.pop("repeated", [])}
+    for row in merged["results"]:
+        if row["question"] == "start" and key(row) in again:
+            row["p50_of_another_boot"] = again[key(row)]
+            if abs(again[key(row)] - row["p50"]) > REPEATABLE * row["p50"]:
+                row["repeatable"] = False
+
+
+# Together less than seven minutes here and eight in the machine, where nothing else runs.
+PARTS = [
+    Part("native-start", "native", native("start", "--n", "60")),
+    Part("native-starts", "native", native("starts")),
+    Part("native-fds", "native", native("fds", "--n", "100")),
+    Part("native-rss", "native", native("rss", "--n", "30")),
+    Part("native-parent", "native", native("env", "mappings", "threads", "--n", "100")),
+    Part("native-path", "native", native("path", "--n", "100")),
+    Part("native-parallel", "native", native("parallel", "--n", "20")),
+    Part("native-agent", "native", native("agent")),
+    Part("native-template", "native", native("template")),
+    Part("native-pinned", "native", native("start", "fds", "--pin", "--n", "60",
+                                           *programs("nolibc"))),
+    Part("stages", "native", stages),
+    Part("vm-start", "vm", counted("start", "--n", "5", *methods(*COMPARED, "fork-exit",
+                                                                 "vfork-exit", "exec-loop"))),
+    Part("vm-parent", "vm", counted("fds", "rss", "env", "mappings", "threads",
+                                    *methods(*COMPARED))),
+    Part("vm-template", "vm", counted("template", "--n", "10")),
+    Part("vm-repeated", "vm", repeated),
+    Part("vm-profile", "vm", profiled),
+    Part("kvm", "kvm", kvm),
+]
