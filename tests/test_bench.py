@@ -175,6 +175,23 @@ class BenchTest(unittest.TestCase):
         else:
             self.assertIsNone(created["break_even_posix_spawn"])
 
+    def test_stages_are_shown_or_it_is_said_why_not(self):
+        chosen = ("--stages", "--program", "true", "--method", "vfork", "--n", "5")
+        written, result = self.bench(*chosen, status=None)
+        if result.returncode:
+            self.assertIn("cannot measure stages: ", result.stderr)
+            return
+        (entry,) = written["stages"]
+        # Six samples, as one of a turn does not count.
+        self.assertEqual((entry["program"], entry["method"], entry["n"]), ("true", "vfork", 6))
+        self.assertLessEqual({"create", "exec", "link", "run"}, set(entry["stages"]))
+        if os.geteuid() == 0:
+            unprivileged = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", PROGRAM, "bench",
+                            *chosen)
+            result = subprocess.run(unprivileged, capture_output=True, text=True)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("cannot measure stages: ", result.stderr)
+
     def test_a_bare_name_is_searched(self):
         written, _ = self.bench("path", "--method", "vfork", "--method", "python", "--n", "2")
         self.assertEqual({(row.get("path_entries"), row.get("hit")) for row in written["results"]},

@@ -5,6 +5,7 @@
 #include "clock.hpp"
 #include "own_process.hpp"
 #include "programs.hpp"
+#include "python_process.hpp"
 
 #include <algorithm>
 #include <array>
@@ -115,13 +116,13 @@ private:
     std::vector<OwnProcess> workers_;
 };
 
-PreparedRunner prepare_workers(const MakeCalls& make, const std::string& directory,
-                               const Shape& shape) {
+/// What a worker does: it says when it is ready, and makes its calls whenever it is asked to.
+using Serve = std::function<void(const Fd& socket)>;
+
+PreparedRunner prepare_workers(const Serve& serve, std::uint64_t count) {
     std::vector<OwnProcess> workers;
-    for (std::uint64_t i = 0; i < shape.workers; ++i) {
-        auto worker = OwnProcess::start([&](const Fd& socket) {
-            serve(socket, make, directory, shape.in_flight, calls_per_sample / shape.workers);
-        });
+    for (std::uint64_t i = 0; i < count; ++i) {
+        auto worker = OwnProcess::start(serve);
         if (!worker)
             return unavailable(worker.error());
         if (auto answer = receive<Answer>(worker->socket()); !answer)
@@ -131,6 +132,30 @@ PreparedRunner prepare_workers(const MakeCalls& make, const std::string& directo
         workers.push_back(std::move(*worker));
     }
     return std::make_unique<AgentRunner>(std::move(workers));
+}
+
+PreparedRunner prepare_calls(const MakeCalls& make, const std::string& directory,
+                             const Shape& shape) {
+    auto work = [&](const Fd& socket) {
+        serve(socket, make, directory, shape.in_flight, calls_per_sample / shape.workers);
+    };
+    return prepare_workers(work, shape.workers);
+}
+
+PreparedRunner prepare_python_calls(const std::string& directory, const Shape& shape) {
+    if (std::string why = why_no_python(); !why.empty())
+        return unavailable(why);
+    nlohmann::json request{{"tools", agent_tools()},
+                           {"directory", directory},
+                           {"in_flight", shape.in_flight},
+                           {"count", calls_per_sample / shape.workers}};
+    auto work = [&](const Fd& socket) { execute_python(socket, "call_by_subprocess.py", request); };
+    return prepare_workers(work, shape.workers);
+}
+
+bool is_chosen(const Selection& selection, std::string_view method) {
+    return selection.methods.empty() ||
+           std::ranges::find(selection.methods, method) != selection.methods.end();
 }
 
 }  // namespace
@@ -148,12 +173,17 @@ std::vector<Group> agent_groups(const Selection& selection) {
         group.extra = {{"workers", shape.workers},
                        {"in_flight", shape.in_flight},
                        {"calls", group.count * calls_per_sample}};
+        if (is_chosen(selection, "python"))
+            group.entries.push_back({"python",
+                                     [workplace, shape](const Invocation&) {
+                                         return prepare_python_calls(workplace->path(), shape);
+                                     },
+                                     true});
         for (const AgentMethod& method : agent_methods())
-            if (selection.methods.empty() ||
-                std::ranges::find(selection.methods, method.name) != selection.methods.end())
+            if (is_chosen(selection, method.name))
                 group.entries.push_back({std::string(method.name),
                                          [workplace, shape, make = method.make](const Invocation&) {
-                                             return prepare_workers(make, workplace->path(), shape);
+                                             return prepare_calls(make, workplace->path(), shape);
                                          },
                                          true});
         groups.push_back(std::move(group));

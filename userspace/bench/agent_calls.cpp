@@ -18,29 +18,6 @@ namespace spawntpl::bench {
 
 namespace {
 
-/// Sixteen, each of which looks at a file "notes.txt" and writes a little.
-const std::vector<std::vector<std::string>>& tools() {
-    static const std::vector<std::vector<std::string>> table{
-        {"cat", "notes.txt"},
-        {"head", "-n", "3", "notes.txt"},
-        {"tail", "-n", "3", "notes.txt"},
-        {"wc", "-l", "notes.txt"},
-        {"grep", "-c", "text", "notes.txt"},
-        {"sed", "-n", "1,5p", "notes.txt"},
-        {"awk", "{ words += NF } END { print words }", "notes.txt"},
-        {"sort", "-r", "notes.txt"},
-        {"cut", "-d", " ", "-f", "2", "notes.txt"},
-        {"find", ".", "-name", "*.txt"},
-        {"stat", "notes.txt"},
-        {"ls", "-l"},
-        {"git", "hash-object", "notes.txt"},
-        {"sh", "-c", "test -f notes.txt && echo yes"},
-        {"bash", "-c", "echo $((6 * 7))"},
-        {"/usr/bin/python3", "-ISc", "print(open('notes.txt').readline())"},
-    };
-    return table;
-}
-
 /// Reads all; returns whether it came to the end.
 bool read_to_end(int fd) {
     char buffer[16 * 1024];
@@ -123,7 +100,7 @@ using Calls = std::expected<std::vector<std::unique_ptr<Call>>, std::string>;
 
 Calls posix_spawn_calls(const std::string& directory) {
     std::vector<std::unique_ptr<Call>> calls;
-    for (const auto& words : tools()) {
+    for (const auto& words : agent_tools()) {
         auto invocation = resolve(words);
         if (!invocation)
             return std::unexpected(invocation.error());
@@ -135,7 +112,7 @@ Calls posix_spawn_calls(const std::string& directory) {
 MakeCalls template_calls(std::string backend) {
     return [backend](const std::string& directory) -> Calls {
         std::vector<std::unique_ptr<Call>> calls;
-        for (const auto& words : tools()) {
+        for (const auto& words : agent_tools()) {
             auto program = Template::open(words.front(), {.backend = backend});
             if (!program)
                 return std::unexpected(program.error().message());
@@ -148,6 +125,28 @@ MakeCalls template_calls(std::string backend) {
 }
 
 }  // namespace
+
+const std::vector<std::vector<std::string>>& agent_tools() {
+    static const std::vector<std::vector<std::string>> table{
+        {"cat", "notes.txt"},
+        {"head", "-n", "3", "notes.txt"},
+        {"tail", "-n", "3", "notes.txt"},
+        {"wc", "-l", "notes.txt"},
+        {"grep", "-c", "text", "notes.txt"},
+        {"sed", "-n", "1,5p", "notes.txt"},
+        {"awk", "{ words += NF } END { print words }", "notes.txt"},
+        {"sort", "-r", "notes.txt"},
+        {"cut", "-d", " ", "-f", "2", "notes.txt"},
+        {"find", ".", "-name", "*.txt"},
+        {"stat", "notes.txt"},
+        {"ls", "-l"},
+        {"git", "hash-object", "notes.txt"},
+        {"sh", "-c", "test -f notes.txt && echo yes"},
+        {"bash", "-c", "echo $((6 * 7))"},
+        {"/usr/bin/python3", "-ISc", "print(open('notes.txt').readline())"},
+    };
+    return table;
+}
 
 std::span<const AgentMethod> agent_methods() {
     static const std::vector<AgentMethod> table{

@@ -25,6 +25,10 @@ public:
 using MakeCalls = std::function<std::expected<std::vector<std::unique_ptr<Call>>, std::string>(
     const std::string& directory)>;
 
+/// The command lines of the tools: sixteen, each of which looks at a file "notes.txt" and writes a
+/// little.
+const std::vector<std::vector<std::string>>& agent_tools();
+
 struct AgentMethod {
     std::string_view name;
     MakeCalls make;

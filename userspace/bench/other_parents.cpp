@@ -4,23 +4,18 @@
 #include "baselines.hpp"
 #include "own_process.hpp"
 #include "parent.hpp"
-#include "programs.hpp"
+#include "python_process.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <array>
 #include <cstring>
 #include <memory>
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace spawntpl::bench {
 
 namespace {
-
-constexpr const char* python = "/usr/bin/python3";
 
 /// What the other process says after each start, and once before: whether it is such a parent.
 struct Answer {
@@ -90,25 +85,18 @@ void serve_forks(const Fd& socket, const Invocation& invocation) {
         send_answer(socket, (*runner)->run());
 }
 
-void execute_python(const Fd& socket, const Invocation& invocation) {
+nlohmann::json request_of(const Invocation& invocation) {
     const ParentShape& parent = invocation.parent;
     std::vector<std::string> argv{invocation.path};
     argv.insert(argv.end(), invocation.args.begin(), invocation.args.end());
-    nlohmann::json request{{"argv", argv},
-                           {"name", invocation.name},
-                           {"change", invocation.environment == EnvironmentUse::changed},
-                           {"fds", parent.fds},
-                           {"rss_mib", parent.rss_mib},
-                           {"env", parent.env},
-                           {"mappings", parent.mappings},
-                           {"threads", parent.threads}};
-    std::string text = request.dump();
-    std::string script = payload("start_by_subprocess.py");
-    dup2(socket.get(), STDIN_FILENO);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    dup2(null, STDOUT_FILENO);
-    execl(python, python, "-ISB", script.c_str(), text.c_str(), nullptr);
-    _exit(127);
+    return {{"argv", argv},
+            {"name", invocation.name},
+            {"change", invocation.environment == EnvironmentUse::changed},
+            {"fds", parent.fds},
+            {"rss_mib", parent.rss_mib},
+            {"env", parent.env},
+            {"mappings", parent.mappings},
+            {"threads", parent.threads}};
 }
 
 }  // namespace
@@ -120,9 +108,11 @@ PreparedRunner prepare_fork_of_huge_pages(const Invocation& invocation) {
 }
 
 PreparedRunner prepare_python(const Invocation& invocation) {
-    if (access(python, X_OK) != 0)
-        return unavailable(std::string("there is no ") + python);
-    return remote_runner([&](const Fd& socket) { execute_python(socket, invocation); });
+    if (std::string why = why_no_python(); !why.empty())
+        return unavailable(why);
+    return remote_runner([&](const Fd& socket) {
+        execute_python(socket, "start_by_subprocess.py", request_of(invocation));
+    });
 }
 
 }  // namespace spawntpl::bench

@@ -47,7 +47,8 @@ install(TARGETS spawntpl_command COMPONENT command)
 # Where bench/programs.cpp looks for them.
 install(TARGETS payload_exit0 payload_exec-loop payload_hello payload_hello-static
   DESTINATION libexec/spawntpl COMPONENT command)
-install(FILES bench/start_by_subprocess.py DESTINATION libexec/spawntpl COMPONENT command)
+install(FILES bench/call_by_subprocess.py bench/start_by_subprocess.py
+  DESTINATION libexec/spawntpl COMPONENT command)
 install(FILES completions/spawntpl.bash RENAME spawntpl
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT command)
 install(FILES completions/_spawntpl DESTINATION ${SPAWNTPL_ZSH_DIR} COMPONENT command)

@@ -9,9 +9,9 @@ LETTER = Path(__file__).resolve().parents[3] / "kernel-patch/series/0000-cover-l
 HEAD = "                      10 open fds     x    10,000 open fds     x"
 # The letter names what a reader of the kernel's list knows: the method, and its line.
 LINES = (("posix_spawn()", "posix_spawn"), ("vfork(), execve()", "vfork"),
-         ("clone3(), execve()", "raw-clone3"), ("spawn_template", "kernel"),
-         ("  without waiting", "kernel-nowait"))
-OURS = "kernel"
+         ("clone3(), execve()", "raw-clone3"), ("spawn_template", "raw-kernel"),
+         ("  without waiting", "raw-kernel-nowait"))
+OURS = "raw-kernel"
 
 
 def cell(row):

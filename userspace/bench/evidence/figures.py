@@ -155,9 +155,11 @@ def draw_agent(results, path):
 
 
 def draw_stages(results, path):
-    groups = [f"{entry['program']} {entry['method']}" for entry in results.stages]
+    # Beside an interpreter's own work nothing else would be seen.
+    entries = [entry for entry in results.stages if entry["program"] != "python3"]
+    groups = [f"{entry['program']} {entry['method']}" for entry in entries]
     series = {stage: [scaled(entry["stages"].get(stage, {}).get("p50_ns")) or 0
-                      for entry in results.stages] for stage in STAGES}
+                      for entry in entries] for stage in STAGES}
     yield "native-stages", bars(path("native-stages"), "Stages of a start (spawnlat, with its own cost)",
                                 "median, µs", groups, series, stacked=True)
 

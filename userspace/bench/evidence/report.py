@@ -31,7 +31,7 @@ QUESTIONS = (
      "In a virtual machine libc's start-up pays for CPUID exits that no count shows."),
     ("What is left of it in a mix of tools?", ("native-agent",), answers.agent,
      "The mix is ours, of the shape that the RFC of May 2026 gave: 6,144 calls, 16 in flight; its "
-     "own benchmark is not public, its baseline most likely Python's."),
+     "own benchmark is not public, its baseline most likely Python's subprocess."),
     ("When does a template pay?", (), answers.trade,
      "The kernel's memory is the growth of all its slab caches during 500 templates."),
 )
