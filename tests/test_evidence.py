@@ -81,6 +81,8 @@ class EvidenceTest(unittest.TestCase):
         self.assertIn("vm, 10 to 10,000 descriptors: `posix_spawn` 153 to 1,653", self.report)
         self.assertIn("25,000 starts of nolibc in a row: `vfork` 20,000/s", self.report)
         self.assertIn("`do_sigaction` 8.0k", self.report)
+        self.assertIn("| workers x in flight | calls | posix_spawn/s | clone3/s |", self.report)
+        self.assertIn("| 1x16 | 6,144 | 1,000 | 1,250 |", self.report)
 
     def test_others_figures_stand_beside_ours(self):
         line = next(line for line in self.report.splitlines() if "fork to posix_spawn, 100 MiB" in line)
@@ -150,6 +152,9 @@ class MergeTest(unittest.TestCase):
 
     def test_the_series_has_one_hash(self):
         self.assertRegex(parts.series_hash(), "^[0-9a-f]{16}$")
+        commands = subprocess.check_output(["make", "-n", "-C", ROOT, "-o", "userspace", "bench"],
+                                           text=True)
+        self.assertIn(f"SPAWNTPL_SERIES={parts.series_hash()} ", commands)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ struct Report {
     std::vector<Outcome> outcomes;
 };
 
-/// As spawntpl-bench.schema.json says.
+/// As bench.schema.json says.
 nlohmann::ordered_json to_json(const Report& report);
 
 /// Writes a file, or says why not.

@@ -109,7 +109,8 @@ def parallel(machines):
                  for row in (native.select("parallel", method=method) if native else [])}
         if len(rates) > 1:
             best = max(rates, key=rates.get)
-            parts.append(f"`{method}` {rates[min(rates)]:,.0f}/s by one thread, {rates[best]:,.0f}/s by {best}")
+            more = f"{rates[best]:,.0f}/s by {best}" if best != min(rates) else "no more by several"
+            parts.append(f"`{method}` {rates[min(rates)]:,.0f}/s by one thread, {more}")
     return f"{'; '.join(parts)}." if parts else MISSING
 
 
@@ -125,13 +126,20 @@ def programs(machines):
 
 
 def agent(machines):
+    """As the RFC's table: calls per second by method, and what templates gain."""
     native = machines["native"]
-    parts = []
-    for variant in dict.fromkeys(row["variant"] for row in (native.select("agent") if native else [])):
-        rates = ", ".join(f"`{row['method']}` {row['per_second']:,.0f}"
-                          for row in native.select("agent", variant=variant))
-        parts.append(f"{variant}: {rates}")
-    return f"Calls per second, workers x in flight: {'; '.join(parts)}." if parts else MISSING
+    methods = native.methods("agent") if native else []
+    if not methods:
+        return MISSING
+    lines = [f"Templates make {agent_gain(machines)} more calls per second than posix_spawn.", "",
+             f"| workers x in flight | calls | {' | '.join(f'{method}/s' for method in methods)} |",
+             "|---" + "|---:" * (len(methods) + 1) + "|"]
+    for variant in dict.fromkeys(row["variant"] for row in native.select("agent")):
+        rows = [native.one("agent", variant=variant, method=method) for method in methods]
+        calls = next(row["calls"] for row in rows if row)
+        cells = [f"{row['per_second']:,.0f}" if row else "-" for row in rows]
+        lines.append(f"| {variant} | {calls:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def agent_gain(machines):
@@ -142,7 +150,7 @@ def agent_gain(machines):
         plain = native.one("agent", variant=row["variant"], method="posix_spawn")
         if plain and row["method"] in LIBRARY:
             gains.append(100 * (row["per_second"] / plain["per_second"] - 1))
-    return f"{min(gains):+.1f} % to {max(gains):+.1f} % to posix_spawn" if gains else "-"
+    return f"{min(gains):+.1f} % to {max(gains):+.1f} %" if gains else "-"
 
 
 def trade(machines):
@@ -181,7 +189,7 @@ def where_not(machines):
         line(f"{program}: {{}} of posix_spawn by `kernel` (counted), {{}} by `clone3` (time): the rest is the "
              "program's own start.", times(vm, "start", "kernel", "posix_spawn", program=program),
              times(native, "start", "clone3", "posix_spawn", program=program))
-    line("A mix of tools gains {}: most of a call is the tool.",
+    line("A mix of tools gains {} to posix_spawn: most of a call is the tool.",
          agent_gain(machines) if native else None)
     line("No exec is made faster: a loop of execs alone, the floor, is {} µs of the {} of `clone3`.",
          figure(native, "start", program="nolibc", method="exec-loop"),
