@@ -17,7 +17,7 @@ sys.path.insert(0, str(EVIDENCE))
 import answers  # noqa: E402
 import cover_letter  # noqa: E402
 import parts  # noqa: E402
-from results import Results  # noqa: E402
+from machine_results import Results  # noqa: E402
 
 UNITS = {"native": "ns", "vm": "instructions"}
 
