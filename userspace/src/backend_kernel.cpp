@@ -162,8 +162,8 @@ public:
         notice->await([&] { return std::ranges::all_of(batch, is_over); });
         for (BatchStart& each : batch)
             if (!is_over(each))
-                each.started =
-                    start_of_batch([&] { return start_again(*each.started, *each.launch); });
+                each.started = start_of_batch(
+                    [&] { return start_again(std::move(*each.started), *each.launch); });
     }
 
 private:
@@ -195,14 +195,19 @@ private:
     }
 
     /// What has ended before it had a program is started once more: only a start that waits tells
-    /// why.
-    Result<Started> start_again(const Started& failed, const Launch& launch) const {
+    /// why. Whatever else is seen, nothing that may have run is run twice: a failed start ends with
+    /// status 127.
+    Result<Started> start_again(Started failed, const Launch& launch) const {
+        auto wait = [&](siginfo_t& info, int options) {
+            while (syscall(SYS_waitid, P_PIDFD, failed.pidfd.get(), &info, options, nullptr) < 0 &&
+                   errno == EINTR) {
+            }
+        };
         siginfo_t info{};
-        while (syscall(SYS_waitid, P_PIDFD, failed.pidfd.get(), &info, WEXITED, nullptr) < 0 &&
-               errno == EINTR) {
-        }
-        if (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED)
-            return std::unexpected(launch.killed_error(info.si_status));
+        wait(info, WEXITED | WNOWAIT);
+        if (info.si_code != CLD_EXITED || info.si_status != 127)
+            return failed;
+        wait(info, WEXITED);
         return start(launch);
     }
 
