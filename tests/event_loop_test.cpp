@@ -50,8 +50,9 @@ TEST_P(EventLoopTest, nothing_is_lost_where_memory_runs_out) {
             for (const detail::Event& event : events) {
                 EXPECT_EQ(event.error, 0);
                 text += event.bytes;
-                if (event.bytes.empty())
+                if (event.bytes.empty()) {
                     EXPECT_EQ(++seen[event.token], 1);
+                }
             }
             events.clear();
         }

@@ -7,9 +7,7 @@
 
 #include <spawntpl/error.hpp>
 
-#include <cerrno>
 #include <memory>
-#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,33 +20,13 @@ struct Started {
     Fd pidfd;
 };
 
-/// One of several starts that belong together, and how it went.
-struct BatchStart {
-    const Launch* launch;
-    Result<Started> started;
-};
-
 /// A program prepared by a backend. Shared by threads.
 class Starter {
 public:
     virtual ~Starter() = default;
 
     virtual Result<Started> start(const Launch& launch) const = 0;
-
-    /// As start() for each of them, in any order or at once. Does not throw: others may run.
-    virtual void start_all(std::span<BatchStart> batch) const;
 };
-
-/// Carries out @p start, which may run out of memory, for a batch.
-template <typename Function>
-auto start_of_batch(const Function& start) noexcept -> decltype(start()) {
-    try {
-        return start();
-    } catch (const std::bad_alloc&) {
-        return std::unexpected(
-            Error{.code = {ENOMEM, std::generic_category()}, .step = Step::request});
-    }
-}
 
 /// A way of starting processes. To add one: a file that defines it, a line in backends.cpp.
 class Backend {

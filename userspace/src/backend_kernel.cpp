@@ -5,14 +5,9 @@
 #include "actions.hpp"
 #include "backend.hpp"
 #include "diagnose.hpp"
-#include "exec_notice.hpp"
 #include "kernel_calls.hpp"
 
-#include <algorithm>
 #include <mutex>
-
-#include <signal.h>
-#include <sys/wait.h>
 
 namespace spawntpl::detail {
 
@@ -47,83 +42,20 @@ std::uint64_t spawn_flags(const Command& command) {
     return flags;
 }
 
-/// What the call says of a start that failed.
-struct Failure {
-    int error;
-    std::uint32_t step;
-    std::size_t index;
-};
-
-std::expected<Started, Failure> call_spawn(const Fd& fd, const Launch& launch,
-                                           std::span<const spawn_template_action> actions,
-                                           std::uint64_t flags) {
-    int pidfd = -1;
-    spawn_template_spawn_args args{
-        .flags = flags,
-        .pidfd = address(&pidfd),
-        .argv = address(launch.argv()),
-        .envp = launch.has_prepared_env() ? 0 : address(launch.envp()),
-        .actions = address(actions.data()),
-        .nr_actions = static_cast<std::uint32_t>(actions.size()),
-        .action_size = sizeof(spawn_template_action),
-        .cgroup = launch.command().attributes().cgroup.value_or(0),
-        .reserved = 0,
-        .error_step = SPAWN_TEMPLATE_STEP_NONE,
-        .error_index = -1,
-    };
-    pid_t pid = spawn_template_spawn(fd.get(), args);
-    if (pid < 0)
-        return std::unexpected(
-            Failure{errno, args.error_step, static_cast<std::size_t>(args.error_index)});
-    return Started{pid, above_stdio(pidfd)};
-}
-
-Error start_error(const Failure& failure, const ActionList& actions, const Launch& launch) {
-    switch (failure.step) {
+Error start_error(int error, const spawn_template_spawn_args& args, const ActionList& actions,
+                  const Launch& launch) {
+    switch (args.error_step) {
     case SPAWN_TEMPLATE_STEP_ACTION:
-        return actions.error(failure.error, failure.index);
+        return actions.error(error, static_cast<std::size_t>(args.error_index));
     case SPAWN_TEMPLATE_STEP_CLONE:
-        return launch.clone_error(failure.error);
+        return launch.clone_error(error);
     case SPAWN_TEMPLATE_STEP_OPEN:
-        // By a limit of the child's own.
-        if (failure.error == E2BIG)
-            return launch.request_error(E2BIG);
-        return launch.program_error(failure.error, Step::open_program);
+        return launch.program_error(error, Step::open_program);
     case SPAWN_TEMPLATE_STEP_EXEC:
-        return launch.program_error(failure.error, Step::execute);
+        return launch.program_error(error, Step::execute);
     default:
-        return launch.request_error(failure.error);
+        return launch.request_error(error);
     }
-}
-
-/// The actions, and some that give the child a close-on-exec copy of the descriptor @p notice,
-/// which no other action changes. Empty if there is no way.
-std::optional<std::vector<spawn_template_action>> with_notice(const ActionList& actions,
-                                                              bool inherits_fds, int notice) {
-    auto is_used = [&](int fd) {
-        return std::ranges::any_of(actions.fds(), [fd](const spawn_template_action& action) {
-            return action.fd == fd || (action.type == SPAWN_TEMPLATE_DUP2 && action.newfd == fd);
-        });
-    };
-    auto begin = actions.all().begin(), fds = begin + std::ssize(actions.before_fds());
-    std::vector<spawn_template_action> all(begin, fds);
-    if (!inherits_fds) {
-        int number = first_after_stdio;
-        while (is_used(number))
-            ++number;
-        spawn_template_action copy{}, close_at_exec{};
-        copy.type = SPAWN_TEMPLATE_DUP2;
-        copy.fd = notice;
-        copy.newfd = number;
-        close_at_exec.type = SPAWN_TEMPLATE_CLOSE_RANGE;
-        close_at_exec.flags = SPAWN_TEMPLATE_RANGE_CLOEXEC;
-        close_at_exec.fd = close_at_exec.newfd = number;
-        all.insert(all.end(), {copy, close_at_exec});
-    } else if (is_used(notice)) {
-        return std::nullopt;
-    }
-    all.insert(all.end(), fds, actions.all().end());
-    return all;
 }
 
 class KernelStarter : public Starter {
@@ -148,67 +80,33 @@ public:
         return started;
     }
 
-    /// No start waits for its own program, but all for the last one.
-    void start_all(std::span<BatchStart> batch) const override {
-        auto notice = batch.size() > 1 ? ExecNotice::open() : std::nullopt;
-        if (!notice)
-            return Starter::start_all(batch);
-        for (BatchStart& each : batch)
-            each.started = start_of_batch([&] { return begin(*each.launch, notice->fd()); });
-        auto is_over = [](const BatchStart& each) {
-            return !each.started || each.launch->command().attributes().return_early ||
-                   has_executed(each.started->pid);
-        };
-        notice->await([&] { return std::ranges::all_of(batch, is_over); });
-        for (BatchStart& each : batch)
-            if (!is_over(each))
-                each.started = start_of_batch(
-                    [&] { return start_again(std::move(*each.started), *each.launch); });
-    }
-
 private:
     // Enough even where the program is replaced without a pause. But a file system may have reasons
     // of its own for ESTALE, which do not go away.
     static constexpr int max_renewals = 1000;
 
     Result<Started> start(const Fd& fd, const Launch& launch, const ActionList& actions) const {
-        auto started = call_spawn(fd, launch, actions.all(), spawn_flags(launch.command()));
-        if (started)
-            return std::move(*started);
-        Error error = start_error(started.error(), actions, launch);
-        add_details(error, launch);
-        return std::unexpected(std::move(error));
-    }
-
-    /// Returns before the program runs, if @p notice can tell when it does.
-    Result<Started> begin(const Launch& launch, int notice) const {
-        ActionList actions(launch);
-        if (auto built = actions.build(); !built)
-            return std::unexpected(std::move(built.error()));
-        auto all = with_notice(actions, launch.command().inherits_fds(), notice);
-        if (all && !launch.command().attributes().return_early)
-            if (auto started = call_spawn(*current_template(), launch, *all,
-                                          spawn_flags(launch.command()) | SPAWN_TEMPLATE_NOWAIT))
-                return std::move(*started);
-        // Why a start failed is told of one with its own actions alone.
-        return start(launch);
-    }
-
-    /// What has ended before it had a program is started once more: only a start that waits tells
-    /// why. Whatever else is seen, nothing that may have run is run twice: a failed start ends with
-    /// status 127.
-    Result<Started> start_again(Started failed, const Launch& launch) const {
-        auto wait = [&](siginfo_t& info, int options) {
-            while (syscall(SYS_waitid, P_PIDFD, failed.pidfd.get(), &info, options, nullptr) < 0 &&
-                   errno == EINTR) {
-            }
+        int pidfd = -1;
+        spawn_template_spawn_args args{
+            .flags = spawn_flags(launch.command()),
+            .pidfd = address(&pidfd),
+            .argv = address(launch.argv()),
+            .envp = launch.has_prepared_env() ? 0 : address(launch.envp()),
+            .actions = address(actions.all().data()),
+            .nr_actions = static_cast<std::uint32_t>(actions.all().size()),
+            .action_size = sizeof(spawn_template_action),
+            .cgroup = launch.command().attributes().cgroup.value_or(0),
+            .reserved = 0,
+            .error_step = SPAWN_TEMPLATE_STEP_NONE,
+            .error_index = -1,
         };
-        siginfo_t info{};
-        wait(info, WEXITED | WNOWAIT);
-        if (info.si_code != CLD_EXITED || info.si_status != 127)
-            return failed;
-        wait(info, WEXITED);
-        return start(launch);
+        pid_t pid = spawn_template_spawn(fd.get(), args);
+        if (pid < 0) {
+            Error error = start_error(errno, args, actions, launch);
+            add_details(error, launch);
+            return std::unexpected(std::move(error));
+        }
+        return Started{pid, above_stdio(pidfd)};
     }
 
     std::shared_ptr<const Fd> current_template() const {

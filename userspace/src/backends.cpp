@@ -25,11 +25,6 @@ std::string valid_names() {
 
 }  // namespace
 
-void Starter::start_all(std::span<BatchStart> batch) const {
-    for (BatchStart& each : batch)
-        each.started = start_of_batch([&] { return start(*each.launch); });
-}
-
 std::span<const Backend* const> all_backends() {
     static const Backend* const list[] = {&kernel_backend(), &clone3_backend(),
                                           &posix_spawn_backend()};

@@ -3,16 +3,12 @@
 
 #include <spawntpl/template.hpp>
 
-#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 
 namespace spawntpl {
 
 namespace {
-
-/// So many starts of a batch at once: each may need some descriptors until its program runs.
-constexpr std::size_t most_prepared = 64;
 
 /// A backend that a Template can start children by. The first is prepared with the Template, the
 /// others when a Command needs what those before them cannot do.
@@ -39,40 +35,6 @@ private:
     mutable std::mutex mutex_;
     mutable std::unique_ptr<detail::Starter> starter_;
 };
-
-/// All that a child needs but the child.
-struct Start {
-    const Way* way;
-    const detail::Starter* starter;
-    detail::Launch launch;
-
-    /// To be called once.
-    Result<Child> child(Result<detail::Started> started) {
-        if (!started)
-            return std::unexpected(std::move(started.error()));
-        auto [pipes, terminal] = launch.take_parent_ends();
-        return Child(started->pid, std::move(started->pidfd), way->backend().name(),
-                     std::move(pipes), std::move(terminal));
-    }
-};
-
-/// Appends what came of each to @p children. @p batch has room for all of them.
-void start_all(std::vector<Result<Start>>& starts, std::vector<detail::BatchStart>& batch,
-               std::vector<Result<Child>>& children) {
-    for (auto next = starts.begin(); next != starts.end();) {
-        if (!*next) {
-            children.push_back(std::unexpected(std::move((next++)->error())));
-            continue;
-        }
-        const detail::Starter* starter = (*next)->starter;
-        batch.clear();
-        for (auto same = next; same != starts.end() && *same && (*same)->starter == starter; ++same)
-            batch.push_back({&(*same)->launch, std::unexpected(Error{})});
-        starter->start_all(batch);
-        for (detail::BatchStart& each : batch)
-            children.push_back((*next++)->child(std::move(each.started)));
-    }
-}
 
 Result<std::vector<const detail::Backend*>> backends_for(const TemplateOptions& options) {
     if (!options.backend.empty())
@@ -110,19 +72,6 @@ struct Template::State {
         // The last one is the least choosy about systems: name what is missing there.
         const detail::Backend& last = ways.back()->backend();
         return std::unexpected(unsupported(needed.without(last.features()), last.name()));
-    }
-
-    Result<Start> prepare(const Command& command) const {
-        auto way = way_for(command);
-        if (!way)
-            return std::unexpected(std::move(way.error()));
-        auto starter = (*way)->prepared(program);
-        if (!starter)
-            return std::unexpected(std::move(starter.error()));
-        auto launch = detail::Launch::prepare(program, command);
-        if (!launch)
-            return std::unexpected(std::move(launch.error()));
-        return Start{*way, *starter, std::move(*launch)};
     }
 };
 
@@ -165,30 +114,21 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
 }
 
 Result<Child> Template::spawn(const Command& command) const {
-    auto start = state_->prepare(command);
-    if (!start)
-        return std::unexpected(std::move(start.error()));
-    return start->child(start->starter->start(start->launch));
-}
-
-std::vector<Result<Child>> Template::spawn_all(std::span<const Command> commands) const {
-    // Memory may run out here, but not when there are children.
-    std::vector<Result<Child>> children;
-    children.reserve(commands.size());
-    std::vector<Result<Start>> starts;
-    starts.reserve(std::min(commands.size(), most_prepared));
-    std::vector<detail::BatchStart> batch;
-    batch.reserve(starts.capacity());
-
-    while (!commands.empty()) {
-        std::size_t count = std::min(commands.size(), most_prepared);
-        for (const Command& command : commands.first(count))
-            starts.push_back(detail::start_of_batch([&] { return state_->prepare(command); }));
-        start_all(starts, batch, children);
-        starts.clear();
-        commands = commands.subspan(count);
-    }
-    return children;
+    auto way = state_->way_for(command);
+    if (!way)
+        return std::unexpected(std::move(way.error()));
+    auto starter = (*way)->prepared(state_->program);
+    if (!starter)
+        return std::unexpected(std::move(starter.error()));
+    auto launch = detail::Launch::prepare(state_->program, command);
+    if (!launch)
+        return std::unexpected(std::move(launch.error()));
+    auto started = (*starter)->start(*launch);
+    if (!started)
+        return std::unexpected(std::move(started.error()));
+    auto [pipes, terminal] = launch->take_parent_ends();
+    return Child(started->pid, std::move(started->pidfd), (*way)->backend().name(),
+                 std::move(pipes), std::move(terminal));
 }
 
 Result<Child> Template::spawn() const {
