@@ -25,7 +25,7 @@ namespace spawntpl::tools {
 namespace {
 
 // How long the end waits for a reader that does not read.
-constexpr int last_patience = 1000;  // milliseconds
+constexpr auto last_patience = std::chrono::seconds(1);
 
 class Map {
 public:
@@ -225,7 +225,8 @@ private:
         const Error& error = result.status.error();
         int code = error.code.value();
         bool is_shortage = code == EAGAIN || code == ENOMEM || code == EMFILE || code == ENFILE;
-        return program_status(error) != own_failure && !is_shortage;
+        bool was_killed = code == EINTR;
+        return program_status(error) != own_failure && !is_shortage && !was_killed;
     }
 
     void finish(Task task, const JobResult& result, bool counts) {
@@ -263,7 +264,7 @@ private:
     void look_at_output() {
         if (printer_.error() == 0 || std::exchange(output_failed_, true))
             return;
-        if (printer_.error() == EPIPE)
+        if (printer_.error() == EPIPE && signal_ == 0)
             signal_ = SIGPIPE;
         else
             printer_.complain(
@@ -297,7 +298,8 @@ private:
 
     void interrupted(int signal) {
         bool again = std::exchange(signal_, signal) != 0;
-        write_wait_.patience = again ? 0 : last_patience;
+        auto now = std::chrono::steady_clock::now();
+        write_wait_.until = again ? now : now + last_patience;
         stop(own_failure, again ? StopPolicy{.kill = std::chrono::milliseconds::max(), .tree = true}
                                 : stop_policy());
     }

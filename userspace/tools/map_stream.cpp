@@ -31,6 +31,15 @@ Fd open_nonblocking(int fd) {
     return Fd(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
+/// As poll(2) takes it.
+int milliseconds_until(const std::optional<std::chrono::steady_clock::time_point>& end) {
+    if (!end)
+        return -1;
+    auto left = *end - std::chrono::steady_clock::now();
+    return std::max(0,
+                    static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count()));
+}
+
 }  // namespace
 
 OutputStream::OutputStream(int fd, const WriteWait& wait)
@@ -67,7 +76,7 @@ void OutputStream::await_reader() {
     pollfd polled[] = {{.fd = fd_, .events = POLLOUT, .revents = 0},
                        {.fd = wait_.wake_fd, .events = POLLIN, .revents = 0}};
     while (!is_stuck_) {
-        int count = poll(polled, std::size(polled), wait_.patience);
+        int count = poll(polled, std::size(polled), milliseconds_until(wait_.until));
         is_stuck_ = count == 0;
         if (count > 0 && polled[1].revents != 0)
             wait_.woken();
