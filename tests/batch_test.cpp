@@ -3,12 +3,7 @@
 // Many children from one call.
 #include "support.hpp"
 
-#include <atomic>
-#include <thread>
-
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace spawntpl::tests {
 namespace {
@@ -22,17 +17,6 @@ protected:
             result.push_back(child ? child->wait()->code().value_or(-2) : -1);
         return result;
     }
-
-    /// How many descriptors the payload `show` has.
-    static int descriptors_of(Result<Child> child) {
-        EXPECT_TRUE(child) << child.error().message();
-        const std::string text = read_all(child->pipe(1)), field("\0fd\0", 4);
-        EXPECT_TRUE(child->wait()->success());
-        int count = 0;
-        for (std::size_t at = 0; (at = text.find(field, at)) != text.npos; ++at)
-            ++count;
-        return count;
-    }
 };
 FOR_EACH_BACKEND(Batch);
 
@@ -43,7 +27,6 @@ Command exiting_with(int code) {
 TEST_P(Batch, children_come_in_the_order_of_the_commands) {
     std::vector<Command> commands;
     std::vector<int> expected;
-    // More than are prepared at once.
     for (int i = 0; i < repetitions(150); ++i) {
         commands.push_back(exiting_with(i % 256));
         expected.push_back(i % 256);
@@ -115,25 +98,6 @@ TEST_P(Batch, programs_that_end_as_failed_starts_do) {
     EXPECT_THAT(codes(must_open(payload("end")).spawn_all(commands)), testing::Each(127));
 }
 
-TEST_P(Batch, children_have_their_own_descriptors_only) {
-    std::vector<Command> commands;
-    // Wherever something else could be put for a while.
-    for (int target = 3; target < 30; ++target)
-        commands.push_back(Command().pipe_from_child(1).null(target));
-    Command many = Command().pipe_from_child(1);
-    for (int target = 3; target < 200; ++target)
-        many.null(target);
-    commands.push_back(many);
-    commands.push_back(std::move(many.inherit_fds()));
-
-    Template program = must_open(payload("show"));
-    auto children = program.spawn_all(commands);
-    for (std::size_t i = 0; i < children.size(); ++i)
-        EXPECT_EQ(descriptors_of(std::move(children[i])),
-                  descriptors_of(program.spawn(commands[i])))
-            << i;
-}
-
 TEST_P(Batch, commands_that_need_another_backend) {
     // Without a forced one.
     auto program = Template::open(payload("end"));
@@ -163,30 +127,6 @@ TEST_P(Batch, where_ends_of_children_are_not_told) {
         if (child)
             static_cast<void>(child->wait());
     sigaction(SIGCHLD, &saved, nullptr);
-}
-
-// They have copies of all that the batch has open, and keep them.
-TEST_P(Batch, processes_that_others_fork_meanwhile_do_not_hold_it_up) {
-    std::vector<pid_t> forked;
-    {
-        std::jthread forker([&](std::stop_token stop) {
-            while (!stop.stop_requested() && forked.size() < 200) {
-                pid_t pid = fork();
-                if (pid == 0)
-                    for (;;)
-                        pause();
-                forked.push_back(pid);
-            }
-        });
-        const std::vector<Command> commands(30, exiting_with(3));
-        Template program = must_open(payload("end"));
-        for (int round = 0; round < 5; ++round)
-            EXPECT_THAT(codes(program.spawn_all(commands)), testing::Each(3));
-    }
-    for (pid_t pid : forked) {
-        kill(pid, SIGKILL);
-        waitpid(pid, nullptr, 0);
-    }
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ const CallFaults table[] = {
     {SYS_dup2, "dup2", {EBADF, EBUSY, EINTR, EMFILE}, {}},
     {SYS_dup3, "dup3", {EBADF, EBUSY, EINTR, EMFILE}, {redirect, open_terminal}},
     {SYS_close_range, "close_range", {EMFILE, ENOMEM}, {Step::clone}, true},
-    {SYS_pipe2, "pipe2", {EMFILE, ENFILE, ENOMEM}, {redirect}, true},
+    {SYS_pipe2, "pipe2", {EMFILE, ENFILE, ENOMEM}, {redirect}},
     {SYS_memfd_create, "memfd_create", {EMFILE, ENFILE, ENOMEM}, {redirect}},
     {SYS_pwrite64, "pwrite64", {EINTR, ENOSPC, ENOMEM, EIO}, {redirect}, true},
     {SYS_pread64, "pread64", {EINTR, EIO, EISDIR}, {}, true},
@@ -50,8 +50,7 @@ const CallFaults table[] = {
     // The process, its resources and its rights.
     {SYS_umask, "umask", {}, {}},
     {SYS_setsid, "setsid", {EPERM}, {start_session}},
-    // By the parent, too, to see whether a child has executed its program.
-    {SYS_setpgid, "setpgid", {EACCES, EPERM, ESRCH}, {join_process_group}, true},
+    {SYS_setpgid, "setpgid", {EACCES, EPERM, ESRCH}, {join_process_group}},
     {SYS_getpgid, "getpgid", {}, {}},
     {SYS_getpgrp, "getpgrp", {}, {}},
     {SYS_sched_yield, "sched_yield", {}, {}},
@@ -99,8 +98,7 @@ const CallFaults table[] = {
     {473,
      "spawn_template_spawn",
      {E2BIG, EAGAIN, EINTR, EMFILE, ENOMEM, EPERM},
-     {request, Step::clone},
-     true},  // a batch tries again, and waits
+     {request, Step::clone}},
     {SYS_exit_group, "exit_group", {}, {}},
     {SYS_waitid, "waitid", {EINTR}, {}, true},
     // By the C library, which has blocked all signals.

@@ -17,7 +17,7 @@ void expect_relations(const std::string& name, pid_t parent, pid_t group, pid_t 
                        std::to_string(group) + " " + std::to_string(session) + " 0 -1 4194560\n";
     auto relations = detail::parse_stat(stat);
     require(relations && relations->parent == parent && relations->group == group &&
-                relations->session == session && relations->has_executed && !relations->has_ended(),
+                relations->session == session && !relations->has_ended(),
             "no name hides the relations");
     stat[name.size() + 6] = 'Z';
     relations = detail::parse_stat(stat);

@@ -24,7 +24,7 @@ namespace {
 /// No handler runs while the child uses the caller's memory, in neither of them: the kernel does
 /// not deliver signals to a caller that waits like this, and gives the child none of its handlers.
 /// So a signal must be held back only where the child would end or stop by it but its program would
-/// not.
+/// not. One that stops the child stops its caller, too, with or without this, as with any vfork.
 bool must_block_signals(const Attributes& attributes) {
     return attributes.signal_mask || attributes.parent_death_signal || attributes.foreground_of;
 }

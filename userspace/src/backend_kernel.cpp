@@ -50,6 +50,9 @@ Error start_error(int error, const spawn_template_spawn_args& args, const Action
     case SPAWN_TEMPLATE_STEP_CLONE:
         return launch.clone_error(error);
     case SPAWN_TEMPLATE_STEP_OPEN:
+        // By a limit of the child's own.
+        if (error == E2BIG)
+            return launch.request_error(E2BIG);
         return launch.program_error(error, Step::open_program);
     case SPAWN_TEMPLATE_STEP_EXEC:
         return launch.program_error(error, Step::execute);

@@ -157,6 +157,7 @@ int spawntpl_template_spawn_all(const spawntpl_template* program,
         if (!program || !commands || !children ||
             std::any_of(commands, commands + count, [](auto* command) { return !command; }))
             return report(error, EINVAL, Step::request, null_pointer);
+        std::fill_n(children, count, nullptr);
         std::vector<Command> copies;
         for (const spawntpl_command* command : std::span(commands, count))
             copies.push_back(command->value);
@@ -168,7 +169,6 @@ int spawntpl_template_spawn_all(const spawntpl_template* program,
         auto started = program->value.spawn_all(copies);
         int result = 0;
         for (size_t i = 0; i < count; ++i) {
-            children[i] = nullptr;
             if (started[i]) {
                 owners[i]->value = std::move(*started[i]);
                 children[i] = owners[i].release();

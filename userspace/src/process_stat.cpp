@@ -5,20 +5,12 @@
 
 #include <array>
 #include <charconv>
-#include <cstdint>
 #include <cstdio>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 namespace spawntpl::detail {
-
-namespace {
-
-/// A flag of tasks in the kernel.
-constexpr std::int64_t not_executed = 0x40;
-
-}  // namespace
 
 std::optional<ProcessStat> parse_stat(std::string_view text) {
     // The second field is the name, which may contain anything but is the only one in parentheses.
@@ -30,9 +22,9 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
         return std::nullopt;
 
     char state = text[1];
-    std::array<std::int64_t, 6> values;  // parent, group, session, two of the terminal, flags
+    std::array<pid_t, 3> values;
     text.remove_prefix(2);
-    for (std::int64_t& value : values) {
+    for (pid_t& value : values) {
         if (!text.starts_with(' '))
             return std::nullopt;
         auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), value);
@@ -40,11 +32,8 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
             return std::nullopt;
         text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     }
-    return ProcessStat{.state = state,
-                       .parent = static_cast<pid_t>(values[0]),
-                       .group = static_cast<pid_t>(values[1]),
-                       .session = static_cast<pid_t>(values[2]),
-                       .has_executed = (values[5] & not_executed) == 0};
+    return ProcessStat{
+        .state = state, .parent = values[0], .group = values[1], .session = values[2]};
 }
 
 std::optional<ProcessStat> read_stat(pid_t pid) {

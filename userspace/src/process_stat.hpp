@@ -14,7 +14,6 @@ struct ProcessStat {
     pid_t parent;
     pid_t group;
     pid_t session;
-    bool has_executed;  ///< a program, since the fork that made it
 
     /// Whether it is a zombie.
     bool has_ended() const { return state == 'Z' || state == 'X'; }

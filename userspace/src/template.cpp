@@ -3,8 +3,10 @@
 
 #include <spawntpl/template.hpp>
 
+#include <cerrno>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 
 namespace spawntpl {
 
@@ -129,6 +131,21 @@ Result<Child> Template::spawn(const Command& command) const {
     auto [pipes, terminal] = launch->take_parent_ends();
     return Child(started->pid, std::move(started->pidfd), (*way)->backend().name(),
                  std::move(pipes), std::move(terminal));
+}
+
+std::vector<Result<Child>> Template::spawn_all(std::span<const Command> commands) const {
+    // Memory may run out here, but not when there are children.
+    std::vector<Result<Child>> children;
+    children.reserve(commands.size());
+    for (const Command& command : commands) {
+        try {
+            children.push_back(spawn(command));
+        } catch (const std::bad_alloc&) {
+            children.push_back(std::unexpected(
+                Error{.code = {ENOMEM, std::generic_category()}, .step = Step::request}));
+        }
+    }
+    return children;
 }
 
 Result<Child> Template::spawn() const {

@@ -386,7 +386,7 @@ int spawntpl_template_spawn(const struct spawntpl_template *program,
 
 /**
  * Starts a child for each of the @p count commands, none of them null, as
- * spawntpl_template_spawn() does; their starts may overlap. Each stands for itself: @p children
+ * spawntpl_template_spawn() does, one after another. Each stands for itself: @p children
  * gets one for each that was started, and null for one that failed. 0 if all were started, else
  * the negative errno of the first that failed, which @p error is about. @p error may be null.
  */

@@ -62,14 +62,13 @@ public:
     /// Starts TemplateOptions::command.
     Result<Child> spawn() const;
 
-    /// Starts a child for each Command, as spawn() does; in the result they are in the same order.
-    /// Each start stands for itself: one that fails leaves the others as they are. Returns when
-    /// all programs run. On the backend "kernel" the starts overlap, so that many take less time
-    /// than as many calls of spawn(), on the others they come one after another. A few descriptors
-    /// are needed here besides those that the children keep; std::bad_alloc is thrown before the
-    /// first start only.
+    /// Starts a child for each Command, one after another as spawn() does; in the result they are
+    /// in the same order. Each start stands for itself: one that fails leaves the others as they
+    /// are. std::bad_alloc is thrown before the first start only; afterwards it is that start's
+    /// error.
     ///
-    /// All of them or none: stop_at_end() each, and drop the result if one has failed.
+    /// All of them or none: stop_at_end() each, and drop the result if one has failed. Not to wait
+    /// for one program before the next is started: return_early() in the Commands.
     std::vector<Result<Child>> spawn_all(std::span<const Command> commands) const;
 
     /// TemplateOptions::command, to copy and to change for a start of its own.
