@@ -35,10 +35,20 @@ struct Answer {
     std::int32_t error;  ///< or this errno
 };
 
-/// Room for the three descriptors that go along.
-union Control {
-    char bytes[CMSG_SPACE(passed_fds * sizeof(int))];
-    cmsghdr alignment;
+/// Bytes with three descriptors, for sendmsg() or recvmsg().
+struct Message {
+    explicit Message(std::vector<char>& bytes) : part{bytes.data(), bytes.size()} {
+        header.msg_iov = &part;
+        header.msg_iovlen = 1;
+        header.msg_control = control;
+        header.msg_controllen = sizeof(control);
+    }
+
+    Message(const Message&) = delete;
+
+    iovec part;
+    alignas(cmsghdr) char control[CMSG_SPACE(passed_fds * sizeof(int))] = {};
+    msghdr header{};
 };
 
 void append(std::vector<char>& request, const char* text) {
@@ -59,19 +69,13 @@ std::vector<char> pack(const ExecArguments& arguments) {
 
 bool send_request(const Fd& socket, std::vector<char>& request) {
     const int fds[passed_fds] = {0, 1, 2};
-    iovec part{request.data(), request.size()};
-    Control control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.bytes;
-    message.msg_controllen = sizeof(control.bytes);
-    cmsghdr* passed = CMSG_FIRSTHDR(&message);
+    Message message(request);
+    cmsghdr* passed = CMSG_FIRSTHDR(&message.header);
     passed->cmsg_level = SOL_SOCKET;
     passed->cmsg_type = SCM_RIGHTS;
     passed->cmsg_len = CMSG_LEN(sizeof(fds));
     std::memcpy(CMSG_DATA(passed), fds, sizeof(fds));
-    return sendmsg(socket.get(), &message, MSG_NOSIGNAL) >= 0;
+    return sendmsg(socket.get(), &message.header, MSG_NOSIGNAL) >= 0;
 }
 
 /// The helper's side.
@@ -93,16 +97,10 @@ public:
 
 private:
     bool receive_request() {
-        iovec part{buffer_.data(), buffer_.size()};
-        Control control{};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        if (recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC) <= 0)
+        Message message(buffer_);
+        if (recvmsg(socket_.get(), &message.header, MSG_CMSG_CLOEXEC) <= 0)
             return false;
-        cmsghdr* passed = CMSG_FIRSTHDR(&message);
+        cmsghdr* passed = CMSG_FIRSTHDR(&message.header);
         if (!passed || passed->cmsg_len != CMSG_LEN(passed_fds * sizeof(int)))
             return false;
         std::memcpy(fds_.data(), CMSG_DATA(passed), passed_fds * sizeof(int));
