@@ -6,12 +6,12 @@
 #include "own_process.hpp"
 #include "programs.hpp"
 #include "python_process.hpp"
+#include "temporary_directory.hpp"
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <stdexcept>
 #include <thread>
 
 #include <sys/socket.h>
@@ -38,22 +38,15 @@ constexpr std::array<Shape, 4> shapes{{{1, 16}, {2, 8}, {4, 4}, {8, 2}}};
 class Workplace {
 public:
     Workplace() {
-        std::string pattern = std::filesystem::temp_directory_path() / "spawntpl-agent.XXXXXX";
-        if (!mkdtemp(pattern.data()))
-            throw std::runtime_error("cannot make a directory " + pattern);
-        path_ = pattern;
-        std::ofstream notes(path_ / "notes.txt");
+        std::ofstream notes(directory_.path() / "notes.txt");
         for (int line = 1; line <= 200; ++line)
             notes << "line " << line << ": some of the text that a tool is to look at\n";
     }
 
-    Workplace(const Workplace&) = delete;
-    ~Workplace() { remove_all(path_); }
-
-    std::string path() const { return path_; }
+    std::string path() const { return directory_.path(); }
 
 private:
-    std::filesystem::path path_;
+    TemporaryDirectory directory_;
 };
 
 /// What a worker says when it is ready, and after its calls: nothing, or what went wrong.

@@ -2,11 +2,11 @@
 #include "path_search.hpp"
 
 #include "programs.hpp"
+#include "temporary_directory.hpp"
 
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <stdexcept>
 
 namespace spawntpl::bench {
 
@@ -22,23 +22,16 @@ constexpr const char* program = "exit0";
 class Directories {
 public:
     Directories() {
-        std::string pattern = std::filesystem::temp_directory_path() / "spawntpl-bench.XXXXXX";
-        if (!mkdtemp(pattern.data()))
-            throw std::runtime_error("cannot make a directory " + pattern);
-        top_ = pattern;
-        create_directory(top_ / "hit");
-        create_symlink(payload(program), top_ / "hit" / program);
+        create_directory(top_.path() / "hit");
+        create_symlink(payload(program), top_.path() / "hit" / program);
     }
-
-    Directories(const Directories&) = delete;
-    ~Directories() { remove_all(top_); }
 
     /// A value of PATH with so many entries.
     std::string path(std::size_t entries, bool first) const {
-        std::string hit = top_ / "hit";
+        std::string hit = top_.path() / "hit";
         std::string path = first ? hit : "";
         for (std::size_t i = 1; i < entries; ++i) {
-            auto miss = top_ / ("miss" + std::to_string(i));
+            auto miss = top_.path() / ("miss" + std::to_string(i));
             create_directory(miss);
             path += (path.empty() ? "" : ":") + miss.string();
         }
@@ -46,7 +39,7 @@ public:
     }
 
 private:
-    std::filesystem::path top_;
+    TemporaryDirectory top_;
 };
 
 }  // namespace
