@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// What the Supervisor waits with, where memory runs out.
+// The Supervisor, and what it waits with, where memory runs out.
 #include "event_loop.hpp"
 
 #include "failing_allocations.hpp"
 #include "support.hpp"
+
+#include <spawntpl/supervisor.hpp>
 
 #include <array>
 
@@ -59,6 +61,54 @@ TEST_P(EventLoopTest, nothing_is_lost_where_memory_runs_out) {
         has_failed = failing.has_failed();
         EXPECT_EQ(text, "text");
         EXPECT_TRUE(child.wait()->success());
+    }
+}
+
+TEST_P(EventLoopTest, every_job_has_one_result_where_memory_runs_out) {
+    constexpr int jobs = 4;
+    Template program = Template::open(payload("end")).value();
+    bool has_failed = true;
+    for (int nth = 0; has_failed; ++nth) {
+        SCOPED_TRACE(nth);
+        Supervisor supervisor =
+            Supervisor::create({.max_running = 2, .event_loop = GetParam()}).value();
+        std::array<int, jobs> submitted{}, ended{};
+        Job waiting{.program = program, .command = Command({"exit", "3"}).pipe_from_child(1)};
+        waiting.time_limit = std::chrono::hours(1);
+
+        FailingAllocation failing(nth);
+        int callbacks = 0;
+        for (int i = 0; i < jobs; ++i) {
+            try {
+                Job job = waiting;
+                if (i % 2)
+                    job.on_end = [&, i](JobResult) { ++callbacks, ++ended[i]; };
+                auto id = supervisor.submit(std::move(job));
+                ASSERT_TRUE(id);
+                submitted[i] = static_cast<int>(*id);
+            } catch (const std::bad_alloc&) {
+            }
+        }
+        for (bool more = true; more;) {
+            try {
+                auto result = supervisor.next();
+                ASSERT_TRUE(result);
+                more = result->has_value();
+                if (more)
+                    for (int i = 0; i < jobs; ++i)
+                        ended[i] += static_cast<JobId>(submitted[i]) == (*result)->id;
+            } catch (const std::bad_alloc&) {
+            }
+        }
+        while (supervisor.running() + supervisor.queued() > 0) {
+            try {
+                ASSERT_TRUE(supervisor.turn());
+            } catch (const std::bad_alloc&) {
+            }
+        }
+        has_failed = failing.has_failed();
+        for (int i = 0; i < jobs; ++i)
+            EXPECT_EQ(ended[i], submitted[i] != 0) << "job " << i;
     }
 }
 

@@ -111,7 +111,11 @@ void RunningJob::got_output(std::size_t index, const Event& event) {
         job_.on_output(result_.id, target, event.bytes);
     } else {
         Captured& captured = result_.output[target];
-        captured.dropped += capture(captured.bytes, event.bytes, job_.capture_limit);
+        try {
+            captured.dropped += capture(captured.bytes, event.bytes, job_.capture_limit);
+        } catch (const std::bad_alloc&) {
+            captured.dropped += event.bytes.size();
+        }
     }
 }
 

@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <deque>
+#include <functional>
+#include <list>
+#include <new>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -61,10 +64,8 @@ public:
     ~State() {
         queue_.clear();
         watches_.clear();
-        for (auto& [id, running] : running_) {
-            running.job().on_output = [](JobId, int, std::string_view) {};
-            running.job().on_end = {};
-        }
+        for (auto& [id, running] : running_)
+            running.job.job().on_output = [](JobId, int, std::string_view) {};
         cancel_all(&options_.at_end);
         while (occupied_ > 0)
             if (!wait(Clock::time_point::max()))
@@ -82,10 +83,15 @@ public:
     /// Whether a callback is being called.
     bool is_handling() const { return handling_; }
 
+    /// If memory runs out here, nothing was submitted; after it, every job has its result.
     JobId submit(Job job) {
+        std::list<End> end(1);
+        end.front().result.id = last_id_ + 1;
+        end.front().callback = std::move(job.on_end);
+        const bool for_take = !end.front().callback;
+        queue_.push_back({std::move(job), std::move(end)});
+        results_to_come_ += for_take;
         JobId id = ++last_id_;
-        results_to_come_ += !job.on_end;
-        queue_.push_back({id, std::move(job)});
         if (!handling_)
             start_queued();
         return id;
@@ -97,7 +103,7 @@ public:
     std::optional<JobResult> take() {
         if (results_.empty())
             return std::nullopt;
-        JobResult result = std::move(results_.front());
+        JobResult result = std::move(results_.front().result);
         results_.pop_front();
         return result;
     }
@@ -106,7 +112,7 @@ public:
         Handling handling(*this);
         start_queued();
         bool idle = occupied_ == 0 && queue_.empty() && watches_.empty();
-        bool ended = !results_.empty() || !callbacks_.empty();
+        bool ended = !results_.empty() || !ended_.empty();
         if (auto waited = wait(idle || ended ? Clock::now() : until); !waited)
             return waited;
         start_queued();
@@ -122,20 +128,18 @@ public:
             return true;
         }
         auto found = running_.find(id);
-        if (found == running_.end() || !found->second.is_active())
+        if (found == running_.end() || !found->second.job.is_active())
             return false;
-        RunningJob& running = found->second;
-        forget_deadline(running, id);
-        running.stop(JobEnd::cancelled, policy ? *policy : running.job().stop);
-        note_deadline(running, id);
-        collect(found);
+        change(found, [&](RunningJob& running) {
+            running.stop(JobEnd::cancelled, policy ? *policy : running.job().stop);
+        });
         return true;
     }
 
     void cancel_all(const StopPolicy* policy) {
         std::vector<JobId> ids;
         for (const Queued& queued : queue_)
-            ids.push_back(queued.id);
+            ids.push_back(queued.id());
         for (const auto& [id, running] : running_)
             ids.push_back(id);
         std::ranges::sort(ids);
@@ -163,16 +167,28 @@ public:
     std::string_view event_loop() const { return loop_->name(); }
 
 private:
-    struct Queued {
-        JobId id;
-        Job job;
-        unsigned retries = 0;          ///< of the start
-        unsigned lonely_failures = 0;  ///< those with no other child running
+    /// What is to be told of a job in the end. It is made with the submission and handed on from
+    /// list to list, so that it cannot get lost where memory runs out.
+    struct End {
+        JobResult result;
+        std::function<void(JobResult)> callback;  ///< Job::on_end
     };
 
-    struct Callback {
-        std::function<void(JobResult)> function;
-        JobResult result;
+    struct Queued {
+        Job job;
+        std::list<End> end;            ///< one
+        unsigned lonely_failures = 0;  ///< of the start, with no other child running
+
+        JobId id() const { return end.front().result.id; }
+    };
+
+    using Deadlines = std::set<std::pair<Clock::time_point, JobId>>;
+
+    struct Running {
+        RunningJob job;
+        std::list<End> end;             ///< one, until the result was delivered
+        Deadlines::node_type deadline;  ///< empty while it is in deadlines_
+        Clock::time_point noted{};      ///< the time of it there
     };
 
     /// While callbacks may run, what they submit is not started: that could call further ones.
@@ -186,7 +202,7 @@ private:
         bool outer;
     };
 
-    using Place = std::unordered_map<JobId, RunningJob>::iterator;
+    using Place = std::unordered_map<JobId, Running>::iterator;
 
     bool may_start() const {
         return occupied_ < options_.max_running &&
@@ -202,40 +218,61 @@ private:
     /// False if it has to wait, at the head of the queue.
     bool start(Queued& queued) {
         Clock::time_point now = Clock::now();
-        auto child = queued.job.program.spawn(queued.job.command);
+        auto child = spawn(queued.job);
         if (!child && is_shortage(child.error()) && retry_later(queued))
             return false;
 
-        JobResult result{.id = queued.id, .start_retries = queued.retries};
         retry_delay_ = options_.start_retry.first_delay;
         if (!child) {
             end_queued(queue_.begin(), JobEnd::not_started, std::move(child.error()));
             return true;
         }
-        Job job = std::move(queued.job);
-        JobId id = queued.id;
+        Queued started = std::move(queued);
         queue_.pop_front();
-        run(id, std::move(job), std::move(*child), std::move(result), now);
+        run(std::move(started), std::move(*child), now);
         return true;
     }
 
-    void run(JobId id, Job job, Child child, JobResult result, Clock::time_point started) {
-        // Until somebody waits for it, nothing that throws may leave it behind.
-        child.stop_at_end(StopPolicy::killing());
-        auto place = running_
-                         .try_emplace(id, std::move(job), std::move(child), std::move(result),
-                                      started, *loop_, id << RunningJob::token_bits)
-                         .first;
-        RunningJob& running = place->second;
+    static Result<Child> spawn(const Job& job) {
+        try {
+            return job.program.spawn(job.command);
+        } catch (const std::bad_alloc&) {
+            return std::unexpected(detail::watch_error(ENOMEM));
+        }
+    }
+
+    void run(Queued queued, Child child, Clock::time_point started) {
+        JobId id = queued.id();
         ++occupied_;
+        Place place;
+        try {
+            place = begin(id, queued, child, started);
+        } catch (const std::bad_alloc&) {
+            // The child is gone with what was made for it.
+            --occupied_;
+            end_with(JobEnd::not_started, detail::watch_error(ENOMEM), std::move(queued.end));
+            return;
+        }
+        place->second.end = std::move(queued.end);
+        RunningJob& running = place->second.job;
         running.watch();
         running.child().stop_at_end({});
-        note_deadline(running, id);
+        note_deadline(place);
         if (running.is_active() && running.job().on_start) {
             Handling handling(*this);
             running.job().on_start(id, running.child());
         }
         collect(place);
+    }
+
+    Place begin(JobId id, Queued& queued, Child& child, Clock::time_point started) {
+        // Until somebody waits for it, nothing that throws may leave it behind.
+        child.stop_at_end(StopPolicy::killing());
+        Deadlines one{{Clock::time_point::max(), id}};
+        RunningJob job(std::move(queued.job), std::move(child), queued.end.front().result, started,
+                       *loop_, id << RunningJob::token_bits);
+        return running_.try_emplace(id, std::move(job), std::list<End>(), one.extract(one.begin()))
+            .first;
     }
 
     bool retry_later(Queued& queued) {
@@ -245,28 +282,30 @@ private:
         if (retry.attempts == 0)
             return false;
         queued.lonely_failures += occupied_ == 0;
-        ++queued.retries;
+        ++queued.end.front().result.start_retries;
         retry_at_ = detail::after(retry_delay_);
         retry_delay_ = std::min(2 * retry_delay_, retry.longest_delay);
         return true;
     }
 
     void end_queued(std::deque<Queued>::iterator queued, JobEnd end, Error error) {
-        JobResult result{.id = queued->id,
-                         .end = end,
-                         .status = std::unexpected(std::move(error)),
-                         .start_retries = queued->retries};
-        auto on_end = std::move(queued->job.on_end);
+        std::list<End> told = std::move(queued->end);
         queue_.erase(queued);
-        deliver(std::move(result), std::move(on_end));
+        end_with(end, std::move(error), std::move(told));
     }
 
-    void deliver(JobResult result, std::function<void(JobResult)> on_end) {
-        if (on_end) {
-            callbacks_.push_back({std::move(on_end), std::move(result)});
+    void end_with(JobEnd end, Error error, std::list<End> told) {
+        told.front().result.end = end;
+        told.front().result.status = std::unexpected(std::move(error));
+        deliver(std::move(told));
+    }
+
+    void deliver(std::list<End> end) {
+        if (end.front().callback) {
+            ended_.splice(ended_.end(), end);
         } else {
             --results_to_come_;
-            results_.push_back(std::move(result));
+            results_.splice(results_.end(), end);
         }
     }
 
@@ -305,45 +344,52 @@ private:
 
     /// Lets something happen to a job.
     void change(Place place, const auto& function) {
-        auto& [id, running] = *place;
-        forget_deadline(running, id);
+        forget_deadline(place);
         try {
-            std::invoke(function, running);
+            std::invoke(function, place->second.job);
         } catch (...) {
-            note_deadline(running, id);
+            note_deadline(place);
             throw;
         }
-        note_deadline(running, id);
+        note_deadline(place);
         collect(place);
     }
 
-    void forget_deadline(const RunningJob& running, JobId id) {
-        if (running.deadline() != Clock::time_point::max())
-            deadlines_.erase({running.deadline(), id});
+    void forget_deadline(Place place) {
+        auto& [id, running] = *place;
+        if (running.deadline.empty())
+            running.deadline = deadlines_.extract({running.noted, id});
     }
 
-    void note_deadline(const RunningJob& running, JobId id) {
-        if (running.deadline() != Clock::time_point::max())
-            deadlines_.insert({running.deadline(), id});
+    void note_deadline(Place place) {
+        // A callback may have done it already, by cancelling the job.
+        forget_deadline(place);
+        Running& running = place->second;
+        running.noted = running.job.deadline();
+        if (running.noted == Clock::time_point::max())
+            return;
+        running.deadline.value().first = running.noted;
+        deadlines_.insert(std::move(running.deadline));
     }
 
     /// Takes what is there of a job: its result, and itself when it is over.
     void collect(Place place) {
-        auto& [id, running] = *place;
-        if (running.has_result()) {
+        Running& running = place->second;
+        if (running.job.has_result()) {
             --occupied_;
             retry_at_ = {};
-            deliver(running.take_result(), std::move(running.job().on_end));
+            running.end.front().result = running.job.take_result();
+            deliver(std::move(running.end));
         }
-        if (running.is_over())
+        if (running.job.is_over())
             running_.erase(place);
     }
 
     void call_back() {
-        while (!callbacks_.empty()) {
-            Callback callback = std::move(callbacks_.front());
-            callbacks_.pop_front();
-            callback.function(std::move(callback.result));
+        while (!ended_.empty()) {
+            std::list<End> first;
+            first.splice(first.begin(), ended_, ended_.begin());
+            first.front().callback(std::move(first.front().result));
         }
     }
 
@@ -353,15 +399,15 @@ private:
     JobId last_id_ = 0;
     WatchId last_watch_ = 0;
     std::deque<Queued> queue_;
-    std::unordered_map<JobId, RunningJob> running_;
+    std::unordered_map<JobId, Running> running_;
     std::size_t occupied_ = 0;         ///< those of running_ that still have a result to come
     std::size_t results_to_come_ = 0;  ///< that are for take()
-    std::set<std::pair<Clock::time_point, JobId>> deadlines_;
+    Deadlines deadlines_;
     std::unordered_map<WatchId, std::function<void()>> watches_;
     std::vector<Event> events_;
     std::size_t next_event_ = 0;
-    std::deque<JobResult> results_;
-    std::deque<Callback> callbacks_;
+    std::list<End> results_;  ///< for take()
+    std::list<End> ended_;    ///< for their callbacks
     Clock::time_point retry_at_{};
     std::chrono::milliseconds retry_delay_;
     bool handling_ = false;
