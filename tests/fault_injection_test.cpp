@@ -2,6 +2,7 @@
 //
 // Each system call that the library makes fails in turn, in each way that it can.
 #include "backend.hpp"
+#include "event_loop.hpp"
 #include "faults.hpp"
 #include "support.hpp"
 
@@ -420,6 +421,18 @@ TEST_P(FaultInjection, probe) {
                       .inferred = true},
                 {}};
     });
+}
+
+TEST_P(FaultInjection, event_loop) {
+    if (backend() != available_backends().front())
+        return;
+    for (const std::string& name : event_loops())
+        expect_clean_failures([&]() -> Outcome {
+            auto loop = in_window([&] { return detail::make_event_loop(name); });
+            if (!loop)
+                return {loop.error(), {}};
+            return {std::nullopt, std::string((*loop)->name())};
+        });
 }
 
 }  // namespace

@@ -104,13 +104,17 @@ const CallFaults table[] = {
     // By the C library, which has blocked all signals.
     {SYS_wait4, "wait4", {}, {}},
     {SYS_ppoll, "ppoll", {EINTR, ENOMEM}, {wait}, true},
-    {SYS_poll, "poll", {EINTR, ENOMEM}, {}, true},
     {SYS_kill, "kill", {EPERM, ESRCH}, {}, true},
     {SYS_pidfd_open, "pidfd_open", {EMFILE, ENFILE, ENOMEM}, {Step::clone}, true},
     {SYS_pidfd_send_signal, "pidfd_send_signal", {EPERM}, {send_signal}, true},
 
+    // What the Supervisor waits with.
+    {SYS_io_uring_setup, "io_uring_setup", {EMFILE, ENFILE, ENOMEM, EPERM}, {supervise}},
+    {SYS_io_uring_register, "io_uring_register", {ENOMEM}, {supervise}, true},
+    {SYS_epoll_create1, "epoll_create1", {EMFILE, ENFILE, ENOMEM}, {supervise}},
+
     // The C library's memory.
-    {SYS_mmap, "mmap", {EAGAIN, ENOMEM}, {}},
+    {SYS_mmap, "mmap", {EAGAIN, ENOMEM}, {supervise}},
     {SYS_munmap, "munmap", {}, {}},
     {SYS_brk, "brk", {}, {}},
     {SYS_mprotect, "mprotect", {}, {}},

@@ -129,14 +129,19 @@ public:
 
 private:
     int probe() {
-        io_uring_probe* probe = io_uring_get_probe_ring(&ring_);
-        if (!probe)
-            return EOPNOTSUPP;
-        bool enough = io_uring_opcode_supported(probe, IORING_OP_READ) &&
-                      io_uring_opcode_supported(probe, IORING_OP_POLL_ADD) &&
-                      io_uring_opcode_supported(probe, IORING_OP_ASYNC_CANCEL);
-        has_waitid_ = io_uring_opcode_supported(probe, op_waitid);
-        io_uring_free_probe(probe);
+        constexpr std::size_t most_operations = 256;
+        alignas(io_uring_probe)
+            std::byte room[sizeof(io_uring_probe) + most_operations * sizeof(io_uring_probe_op)]{};
+        auto* probe = reinterpret_cast<io_uring_probe*>(room);
+        int result = io_uring_register_probe(&ring_, probe, most_operations);
+        if (result < 0)
+            return result == -EINVAL ? EOPNOTSUPP : -result;
+        auto supports = [&](int operation) {
+            return io_uring_opcode_supported(probe, operation) != 0;
+        };
+        has_waitid_ = supports(op_waitid);
+        bool enough = supports(IORING_OP_READ) && supports(IORING_OP_POLL_ADD) &&
+                      supports(IORING_OP_ASYNC_CANCEL);
         return enough ? 0 : EOPNOTSUPP;
     }
 
