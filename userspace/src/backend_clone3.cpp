@@ -60,6 +60,12 @@ int reap_without_program(const Fd& pidfd) {
     return info.si_code == CLD_EXITED ? 0 : info.si_status;
 }
 
+Error killed_error(const Launch& launch, int signal) {
+    Error error = launch.program_error(EINTR, Step::execute);
+    error.detail = "signal " + std::to_string(signal) + " ended the child before it had a program";
+    return error;
+}
+
 struct StartedOrKilled {
     Started started;
     int signal;  ///< that ended the child before it had a program, or 0
@@ -218,7 +224,7 @@ public:
         if (planner.plan().error != 0)
             return std::unexpected(planner.error());
         if (child->signal != 0)
-            return std::unexpected(launch.killed_error(child->signal));
+            return std::unexpected(killed_error(launch, child->signal));
         return std::move(child->started);
     }
 };

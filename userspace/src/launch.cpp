@@ -136,10 +136,4 @@ Error Launch::clone_error(int error) const {
     return result;
 }
 
-Error Launch::killed_error(int signal) const {
-    Error error = program_error(EINTR, Step::execute);
-    error.detail = "signal " + std::to_string(signal) + " ended the child before it had a program";
-    return error;
-}
-
 }  // namespace spawntpl::detail

@@ -46,9 +46,6 @@ public:
     Error program_error(int error, Step step) const;
     Error clone_error(int error) const;
 
-    /// Of a child that a signal ended before it had a program.
-    Error killed_error(int signal) const;
-
 private:
     Launch(const Program& program, const Command& command)
         : program_(&program), command_(&command) {}

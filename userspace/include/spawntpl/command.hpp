@@ -106,7 +106,8 @@ public:
     Command& pipe_from_child(int target);
 
     /// The child reads these bytes from its standard input, then the end of file. They wait in
-    /// memory, as in a file: neither a thread nor a pipe is needed, whatever their number.
+    /// memory, as in a file: neither a thread nor a pipe is needed, whatever their number. More
+    /// than RLIMIT_FSIZE allows are EFBIG at the start.
     Command& input(std::string bytes);
 
     /// The child's @p target is what its @p other is, as the shell's 2>&1 for same_as(2, 1).
