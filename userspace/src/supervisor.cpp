@@ -243,16 +243,15 @@ private:
 
     void run(Queued queued, Child child, Clock::time_point started) {
         JobId id = queued.id();
-        ++occupied_;
         Place place;
         try {
             place = begin(id, queued, child, started);
         } catch (const std::bad_alloc&) {
             // The child is gone with what was made for it.
-            --occupied_;
             end_with(JobEnd::not_started, detail::watch_error(ENOMEM), std::move(queued.end));
             return;
         }
+        ++occupied_;
         place->second.end = std::move(queued.end);
         RunningJob& running = place->second.job;
         running.watch();

@@ -33,8 +33,10 @@ enum class JobEnd {
 
 /// What a child wrote to a pipe.
 struct Captured {
-    std::string bytes;          ///< the first of them
-    std::uint64_t dropped = 0;  ///< how many more there were than Job::capture_limit
+    std::string bytes;  ///< the first of them
+
+    /// How many more there were than Job::capture_limit, or than there was memory for.
+    std::uint64_t dropped = 0;
 };
 
 /// How a job ended. A plain value.
