@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "uapi/linux/spawn_template.h"
+#include "child_action.hpp"
 
 #include <climits>
 #include <cstdint>
@@ -13,9 +13,6 @@
 struct clone_args;
 
 namespace spawntpl::detail {
-
-/// The kernel's view of a signal set.
-using SignalBits = std::uint64_t;
 
 struct FdRange {
     unsigned first;
