@@ -17,7 +17,7 @@ using testing::IsEmpty;
 constexpr std::size_t longest_string = 32 * 4096 - 1;
 
 class Arguments : public BackendTest {};
-FOR_EACH_BACKEND(Arguments);
+FOR_EACH_WAY(Arguments);
 
 TEST_P(Arguments, arg0_is_the_program_as_given) {
     EXPECT_THAT(show().args, ElementsAre(payload("show")));

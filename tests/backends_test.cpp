@@ -59,7 +59,7 @@ TEST_P(Availability, a_reason_is_given_if_and_only_if_it_does_not_work) {
 
 TEST_P(Availability, forcing_it_uses_it_or_says_why_not) {
     const BackendInfo& info = info_of(GetParam());
-    auto program = Template::open(payload("exit0"), {.backend = GetParam()});
+    auto program = Template::open(payload("show"), {.backend = GetParam()});
     ASSERT_EQ(program.has_value(), info.available);
     if (program) {
         EXPECT_EQ(program->backend(), GetParam());

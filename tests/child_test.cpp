@@ -26,7 +26,7 @@ protected:
         return std::move(*child);
     }
 };
-FOR_EACH_BACKEND(ChildTest);
+FOR_EACH_WAY(ChildTest);
 
 TEST_P(ChildTest, exit_codes_pass) {
     for (int code : {0, 1, 42, 127, 255}) {

@@ -46,7 +46,7 @@ protected:
         return shown;
     }
 };
-FOR_EACH_BACKEND(DescriptorLeaks);
+FOR_EACH_WAY(DescriptorLeaks);
 
 TEST_P(DescriptorLeaks, only_the_standard_three_without_redirections) {
     auto many = open_many(50);

@@ -20,7 +20,7 @@ protected:
 
     TemporaryDirectory directory_;
 };
-FOR_EACH_BACKEND(Directory);
+FOR_EACH_WAY(Directory);
 
 TEST_P(Directory, is_inherited) {
     EXPECT_EQ(show().cwd, std::filesystem::current_path());

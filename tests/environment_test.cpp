@@ -85,7 +85,7 @@ protected:
         return error;
     }
 };
-FOR_EACH_BACKEND(EnvironmentTest);
+FOR_EACH_WAY(EnvironmentTest);
 
 TEST_P(EnvironmentTest, changes_apply_to_the_callers) {
     ScopedEnv kept("SPAWNTPL_TEST_KEPT", "1"), gone("SPAWNTPL_TEST_GONE", "2");
@@ -258,9 +258,10 @@ TEST_P(EnvironmentTest, templates_command_is_where_others_begin) {
 
 TEST_P(EnvironmentTest, template_of_a_descriptor_has_both) {
     Fd file(::open(payload("show").c_str(), O_RDONLY | O_CLOEXEC));
-    TemplateOptions options{
-        .backend = backend(), .env = Environment{"A=1"}, .command = Command({"x"})};
-    auto program = Template::from_fd(file.get(), "name", options);
+    TemplateOptions with_both = options();
+    with_both.env = Environment{"A=1"};
+    with_both.command = Command({"x"});
+    auto program = Template::from_fd(file.get(), "name", with_both);
     ASSERT_TRUE(program) << program.error().message();
     Shown shown = show_default(*program);
     EXPECT_THAT(shown.args, ElementsAre("name", "x"));

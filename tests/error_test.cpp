@@ -50,7 +50,7 @@ TEST(ErrorMessage, is_another_for_each_step) {
 }
 
 class Inference : public BackendTest {};
-FOR_EACH_BACKEND(Inference);
+FOR_EACH_WAY(Inference);
 
 TEST_P(Inference, is_marked) {
     TemporaryDirectory directory;

@@ -50,7 +50,7 @@ protected:
         return error;
     }
 };
-FOR_EACH_BACKEND(Pipes);
+FOR_EACH_WAY(Pipes);
 
 TEST_P(Pipes, from_child) {
     Child child = start(payload("say"), Command({"1", "text"}).pipe_from_child(1));

@@ -25,7 +25,7 @@ protected:
 
     TemporaryDirectory directory_;
 };
-FOR_EACH_BACKEND(Redirections);
+FOR_EACH_WAY(Redirections);
 
 TEST_P(Redirections, any_descriptor_to_any_number) {
     Fd a = make_file("a"), b = make_file("b");

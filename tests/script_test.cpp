@@ -19,7 +19,7 @@ protected:
 
     TemporaryDirectory directory_;
 };
-FOR_EACH_BACKEND(Scripts);
+FOR_EACH_WAY(Scripts);
 
 TEST_P(Scripts, run) {
     Template program = must_open(make_script("#!/bin/sh\necho \"$0 $1\"; exit 6\n"));

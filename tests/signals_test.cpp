@@ -33,7 +33,7 @@ private:
     sighandler_t old_usr2_;
     sighandler_t old_term_;
 };
-FOR_EACH_BACKEND(Signals);
+FOR_EACH_WAY(Signals);
 
 TEST_P(Signals, caller_s_mask_and_ignored_signals_are_inherited) {
     Shown shown = show();

@@ -77,7 +77,7 @@ private:
         return std::move(*child);
     }
 };
-FOR_EACH_BACKEND(Stop);
+FOR_EACH_WAY(Stop);
 
 TEST_P(Stop, waits_first) {
     EXPECT_EQ(start({"exit", "5"}).stop({.wait = for_ever, .terminate = 0ms, .kill = 0ms}),

@@ -185,6 +185,19 @@ CleanTest::~CleanTest() {
     EXPECT_TRUE(threads_have_ended(threads_)) << "a thread was left behind";
 }
 
+TemplateOptions BackendTest::options() const {
+    if (backend() == "warm")
+        return {.warm = Warm::allowed};
+    return {.backend = backend()};
+}
+
+void BackendTest::expect_backend(const Child& child) const {
+    if (child.why_not_warm().empty())
+        EXPECT_EQ(child.backend(), backend());
+    else
+        EXPECT_NE(child.backend(), backend()) << child.why_not_warm();
+}
+
 Template BackendTest::must_open(const std::string& program) const {
     auto result = open(program);
     require(result.has_value(), result ? "" : result.error().message());
@@ -194,7 +207,7 @@ Template BackendTest::must_open(const std::string& program) const {
 ExitStatus BackendTest::run(const Template& program, const Command& command) const {
     auto child = program.spawn(command);
     require(child.has_value(), child ? "" : child.error().message());
-    EXPECT_EQ(child->backend(), backend());
+    expect_backend(*child);
     auto status = child->wait();
     require(status.has_value(), status ? "" : status.error().message());
     return *status;
@@ -235,7 +248,15 @@ Error BackendTest::failure(const Template& program, const Command& command) cons
 std::vector<std::string> available_backends() {
     std::vector<std::string> names;
     for (const BackendInfo& info : backends())
-        if (info.available)
+        if (info.available && !info.only_on_request)
+            names.emplace_back(info.name);
+    return names;
+}
+
+std::vector<std::string> available_ways() {
+    std::vector<std::string> names = available_backends();
+    for (const BackendInfo& info : backends())
+        if (info.available && info.only_on_request)
             names.emplace_back(info.name);
     return names;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <spawntpl/fd.hpp>
-
 #include <spawntpl/spawntpl.hpp>
 
 #include <gmock/gmock.h>
@@ -97,16 +96,20 @@ private:
     std::ptrdiff_t threads_;
 };
 
-/// A test that runs with each backend that works here.
+/// A test that runs with each backend that works here. "warm" is allowed, not forced: what cannot
+/// be warm is started otherwise, and no different.
 class BackendTest : public CleanTest, public testing::WithParamInterface<std::string> {
 protected:
     const std::string& backend() const { return GetParam(); }
 
-    TemplateOptions options() const { return {.backend = GetParam()}; }
+    TemplateOptions options() const;
 
     Result<Template> open(const std::string& program) const {
         return Template::open(program, options());
     }
+
+    /// Checks by which backend a child was started.
+    void expect_backend(const Child& child) const;
 
     /// A Template that must work.
     Template must_open(const std::string& program) const;
@@ -130,7 +133,11 @@ protected:
     Error failure(const Template& program, const Command& command = {}) const;
 };
 
+/// Those that a Template takes without being asked.
 std::vector<std::string> available_backends();
+
+/// These, and "warm" where it works.
+std::vector<std::string> available_ways();
 
 /// Those that a Supervisor can use here.
 std::vector<std::string> event_loops();
@@ -139,7 +146,13 @@ std::string backend_test_name(const testing::TestParamInfo<std::string>& info);
 
 }  // namespace spawntpl::tests
 
-/// Runs the tests of a fixture with each backend.
+/// Runs the tests of a fixture with each way that a Template has to start children.
+#define FOR_EACH_WAY(fixture)                                                      \
+    INSTANTIATE_TEST_SUITE_P(Backend, fixture,                                     \
+                             testing::ValuesIn(spawntpl::tests::available_ways()), \
+                             spawntpl::tests::backend_test_name)
+
+/// Runs the tests of a fixture with each backend, by its name.
 #define FOR_EACH_BACKEND(fixture)                                                      \
     INSTANTIATE_TEST_SUITE_P(Backend, fixture,                                         \
                              testing::ValuesIn(spawntpl::tests::available_backends()), \

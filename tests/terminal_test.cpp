@@ -46,7 +46,7 @@ protected:
         return error;
     }
 };
-FOR_EACH_BACKEND(Terminal);
+FOR_EACH_WAY(Terminal);
 
 TEST_P(Terminal, pseudo_terminal_is_all_of_stdio) {
     EXPECT_EQ(

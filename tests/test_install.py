@@ -95,6 +95,14 @@ class Consumers:
                "--program", "nolibc", "--program", "hello", "--program", "hello-static",
                LD_LIBRARY_PATH=str(self.libraries))
 
+    def test_command_starts_warm(self):
+        command = self.root / self.prefix / "bin/spawntpl"
+        if "warm         available" in output(command, "info", LD_LIBRARY_PATH=str(self.libraries)):
+            text = output(command, "run", "--backend", "warm", "echo", "warm",
+                          LD_LIBRARY_PATH=str(self.libraries))
+            self.assertEqual(text, "warm\n")
+        self.assertTrue((self.libraries / "spawntpl/warm.so").is_file())
+
 
 def structures(text):
     """The members of each structure, whatever the spaces between words."""

@@ -15,6 +15,10 @@ install(TARGETS spawntpl_static EXPORT spawntpl
   ARCHIVE COMPONENT development
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
+# Beside it, where it looks for it.
+install(TARGETS spawntpl_warm
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/spawntpl COMPONENT library)
+
 # --- development --------------------------------------------------------------
 install(DIRECTORY include/spawntpl TYPE INCLUDE COMPONENT development)
 

@@ -39,6 +39,9 @@ public:
     /// What it can do; no start asks it for more.
     virtual FeatureSet features() const = 0;
 
+    /// Whether no start takes it that does not ask for it, by its name or by TemplateOptions::warm.
+    virtual bool only_on_request() const { return false; }
+
     /// Why the backend does not work here; empty if it does. Called once.
     virtual std::string probe() const = 0;
 
@@ -47,6 +50,7 @@ public:
 };
 
 const Backend& kernel_backend();
+const Backend& warm_backend();
 const Backend& clone3_backend();
 const Backend& posix_spawn_backend();
 
@@ -57,7 +61,7 @@ std::span<const Backend* const> all_backends();
 std::string unavailable(const char* call, int error);
 
 /// The backends to try, the preferred first: the one called @p name or, without a name, all that
-/// work here.
+/// work here and need not be asked for.
 Result<std::vector<const Backend*>> choose_backends(std::string_view name);
 
 }  // namespace spawntpl::detail

@@ -26,7 +26,7 @@ std::string valid_names() {
 }  // namespace
 
 std::span<const Backend* const> all_backends() {
-    static const Backend* const list[] = {&kernel_backend(), &clone3_backend(),
+    static const Backend* const list[] = {&kernel_backend(), &warm_backend(), &clone3_backend(),
                                           &posix_spawn_backend()};
     return list;
 }
@@ -52,6 +52,8 @@ Result<std::vector<const Backend*>> choose_backends(std::string_view name) {
     for (std::size_t i = 0; i < backends().size(); ++i) {
         const BackendInfo& info = backends()[i];
         if (!name.empty() && info.name != name)
+            continue;
+        if (name.empty() && all_backends()[i]->only_on_request())
             continue;
         if (info.available)
             chosen.push_back(all_backends()[i]);
@@ -86,6 +88,7 @@ const std::vector<BackendInfo>& backends() {
                               .description = backend->description(),
                               .available = reason.empty(),
                               .reason = reason,
+                              .only_on_request = backend->only_on_request(),
                               .features = in_words(backend->features())});
         }
         return result;

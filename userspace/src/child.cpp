@@ -56,6 +56,7 @@ Child& Child::operator=(Child&& other) noexcept {
         pid_ = other.pid_;
         pidfd_ = std::move(other.pidfd_);
         backend_ = other.backend_;
+        why_not_warm_ = std::move(other.why_not_warm_);
         pipes_ = std::move(other.pipes_);
         terminal_ = std::move(other.terminal_);
         status_ = other.status_;

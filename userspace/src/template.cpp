@@ -38,11 +38,22 @@ private:
     mutable std::unique_ptr<detail::Starter> starter_;
 };
 
-Result<std::vector<const detail::Backend*>> backends_for(const TemplateOptions& options) {
+/// The name of the backend that is forced, or empty.
+std::string forced_backend(const TemplateOptions& options) {
     if (!options.backend.empty())
-        return detail::choose_backends(options.backend);
+        return options.backend;
     const char* forced = secure_getenv("SPAWNTPL_BACKEND");
-    return detail::choose_backends(forced ? forced : "");
+    return forced ? forced : "";
+}
+
+Result<std::vector<const detail::Backend*>> backends_for(const TemplateOptions& options) {
+    if (options.warm == Warm::required)
+        return detail::choose_backends(detail::warm_backend().name());
+    return detail::choose_backends(forced_backend(options));
+}
+
+bool wants_another_backend(const Error& error) {
+    return error.step == Step::choose_backend && error.code == std::errc::not_supported;
 }
 
 Error unsupported(detail::FeatureSet missing, std::string_view backend) {
@@ -62,6 +73,10 @@ struct Template::State {
     Command command;
     std::vector<std::unique_ptr<Way>> ways;
 
+    // Where a start may be warm, but need not.
+    std::unique_ptr<Way> warm;
+    std::string why_never_warm;
+
     static Result<Template> prepare(Result<detail::Program> program,
                                     const TemplateOptions& options);
 
@@ -74,6 +89,18 @@ struct Template::State {
         // The last one is the least choosy about systems: name what is missing there.
         const detail::Backend& last = ways.back()->backend();
         return std::unexpected(unsupported(needed.without(last.features()), last.name()));
+    }
+
+    /// Why it cannot be warm is an error that wants another backend.
+    Result<detail::Started> start_warm(const detail::Launch& launch) const {
+        detail::FeatureSet missing =
+            detail::needed_features(launch.command()).without(warm->backend().features());
+        if (!missing.empty())
+            return std::unexpected(unsupported(missing, warm->backend().name()));
+        auto starter = warm->prepared(program);
+        if (!starter)
+            return std::unexpected(std::move(starter.error()));
+        return (*starter)->start(launch);
     }
 };
 
@@ -110,6 +137,12 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
     }
     for (const detail::Backend* backend : *backends)
         state->ways.push_back(std::make_unique<Way>(*backend));
+    if (options.warm == Warm::allowed) {
+        if (auto found = detail::choose_backends(detail::warm_backend().name()))
+            state->warm = std::make_unique<Way>(*found->front());
+        else
+            state->why_never_warm = found.error().detail;
+    }
     if (auto starter = state->ways.front()->prepared(state->program); !starter)
         return std::unexpected(std::move(starter.error()));
     return Template(std::move(state));
@@ -125,12 +158,27 @@ Result<Child> Template::spawn(const Command& command) const {
     auto launch = detail::Launch::prepare(state_->program, command);
     if (!launch)
         return std::unexpected(std::move(launch.error()));
-    auto started = (*starter)->start(*launch);
+    std::string_view backend = (*way)->backend().name();
+    std::string why_not_warm = state_->why_never_warm;
+    Result<detail::Started> started;
+    if (state_->warm) {
+        backend = state_->warm->backend().name();
+        started = state_->start_warm(*launch);
+        if (!started && wants_another_backend(started.error())) {
+            why_not_warm = std::move(started.error().detail);
+            backend = (*way)->backend().name();
+            started = (*starter)->start(*launch);
+        }
+    } else {
+        started = (*starter)->start(*launch);
+    }
     if (!started)
         return std::unexpected(std::move(started.error()));
     auto [pipes, terminal] = launch->take_parent_ends();
-    return Child(started->pid, std::move(started->pidfd), (*way)->backend().name(),
-                 std::move(pipes), std::move(terminal));
+    Child child(started->pid, std::move(started->pidfd), backend, std::move(pipes),
+                std::move(terminal));
+    child.why_not_warm_ = std::move(why_not_warm);
+    return child;
 }
 
 std::vector<Result<Child>> Template::spawn_all(std::span<const Command> commands) const {

@@ -183,6 +183,9 @@ void add_map(CLI::App& app, const std::vector<std::string>& tail, int& exit_stat
                       "No progress bar; there is none anyway if standard error is no terminal");
     command->add_flag("--dry-run", arguments->dry_run, "Print the commands, do not run them");
     command->add_option("--backend", options.backend, "Start jobs by this backend, see info");
+    command->add_flag("--warm", options.warm,
+                      "Start jobs as copies of a process that has the program loaded, where that "
+                      "can be: several times faster");
     // Whatever follows the program is its own.
     command->prefix_command();
     command->callback([command, arguments, &tail, &exit_status] {

@@ -90,8 +90,9 @@ private:
     Result<void> open_program(const std::string& name) {
         if (program_ && program_name_ == name)
             return {};
-        auto opened =
-            Template::open(name, {.backend = options_.backend, .env = Environment::current()});
+        auto opened = Template::open(name, {.backend = options_.backend,
+                                            .warm = options_.warm ? Warm::allowed : Warm::never,
+                                            .env = Environment::current()});
         if (!opened)
             return std::unexpected(std::move(opened.error()));
         program_ = std::move(*opened);

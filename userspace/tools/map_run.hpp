@@ -18,6 +18,7 @@ enum class Halt { never, soon, now };
 
 struct MapOptions {
     std::string backend{};
+    bool warm = false;
     std::size_t jobs = 1;
     bool keep_order = false;
     bool ungroup = false;

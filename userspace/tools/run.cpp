@@ -20,6 +20,7 @@ namespace {
 struct RunOptions {
     std::string backend;
     std::string cwd;
+    bool warm = false;
     std::uint64_t repeat = 1;
     std::vector<std::string> program_and_args;
 };
@@ -51,7 +52,9 @@ int run(const RunOptions& options) {
     // Where it is ignored, the child's status is lost.
     signal(SIGCHLD, SIG_DFL);
 
-    auto program = Template::open(options.program_and_args.front(), {.backend = options.backend});
+    auto program = Template::open(
+        options.program_and_args.front(),
+        {.backend = options.backend, .warm = options.warm ? Warm::allowed : Warm::never});
     if (!program)
         return report(program.error());
 
@@ -84,6 +87,9 @@ void add_run(CLI::App& app, const std::vector<std::string>& tail, int& exit_stat
         "else failed before that.");
     auto options = std::make_shared<RunOptions>();
     command->add_option("--backend", options->backend, "Start it by this backend, see info");
+    command->add_flag("--warm", options->warm,
+                      "Start it as a copy of a process that has it loaded, where that can be: "
+                      "faster from the second time on");
     command->add_option("--cwd", options->cwd, "Start it in this directory");
     command
         ->add_option("--repeat", options->repeat,

@@ -15,6 +15,7 @@ struct BackendInfo {
     std::string_view description;            ///< a few words
     bool available;                          ///< whether it works here
     std::string reason;                      ///< why it is not available, else empty
+    bool only_on_request;                    ///< whether only a Template takes it that asks for it
     std::vector<std::string_view> features;  ///< what it can do, some of backend_features()
 };
 

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <sys/types.h>
@@ -51,6 +52,9 @@ public:
 
     /// The name of the backend that started the child.
     std::string_view backend() const { return backend_; }
+
+    /// Why the child was not started warm although its Template allows that; else empty.
+    const std::string& why_not_warm() const { return why_not_warm_; }
 
     /// The caller's end of the pipe that is the child's descriptor @p target, or -1. Close-on-exec
     /// and blocking. The Child owns it, and closes it at its own end.
@@ -114,12 +118,15 @@ public:
     void detach();
 
 private:
+    friend class Template;
+
     Result<std::optional<ExitStatus>> reap(int options);
     void release();
 
     pid_t pid_;
     Fd pidfd_;
     std::string_view backend_;
+    std::string why_not_warm_;
     std::map<int, Fd> pipes_;
     Fd terminal_;
     std::optional<ExitStatus> status_;

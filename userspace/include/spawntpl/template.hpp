@@ -16,6 +16,18 @@
 
 namespace spawntpl {
 
+/// Whether children may be copies of a process that has the program loaded, linked and initialised
+/// already, up to its main(): that starts a usual tool several times faster. See spawntpl(7) for
+/// what is different then. In short: all children of one capture have the same address-space
+/// layout; the constructors of libraries have run once, in the environment of the first start; and
+/// the captured process is a child of the caller that wait(2) for any child sees, and that ends
+/// with the Template.
+enum class Warm {
+    never,     ///< nothing of it is loaded
+    allowed,   ///< where a child would have all that it has otherwise; see Child::why_not_warm()
+    required,  ///< a start that cannot be warm is ENOTSUP, with the reason
+};
+
 /// How to prepare a program.
 struct TemplateOptions {
     /// Name of the backend to use, see backends(). Empty: the environment variable
@@ -23,6 +35,9 @@ struct TemplateOptions {
     /// that works here and can do what the Command asks for. A forced backend that does not work
     /// here, or cannot do it, is an error.
     std::string backend{};
+
+    /// Whether children may start warm. The backend "warm" is the same as Warm::required.
+    Warm warm = Warm::never;
 
     /// The environment of children whose Command has none: prepared once, here, and not for each
     /// child. Without it they get the caller's as it is at their start; no other thread may change

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT
+//
+// Children that are copies of a linked image: as those of an exec where they are warm, and not warm
+// where they would not be.
+#include "support.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <thread>
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace spawntpl::tests {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class WarmTest : public CleanTest {
+protected:
+    void SetUp() override {
+        if (!std::ranges::count(available_ways(), "warm"))
+            GTEST_SKIP() << "no warm starts here";
+    }
+
+    static Template allowed(const std::string& program) {
+        return value_or_throw(Template::open(program, {.warm = Warm::allowed}));
+    }
+
+    /// Not by libc, whose children ignore two signals of its own.
+    static Template cold(const std::string& program) {
+        return value_or_throw(Template::open(program, {.backend = available_backends().front()}));
+    }
+
+    static Output start(const Template& program, const Command& command = {}) {
+        return value_or_throw(spawntpl::run(program, command));
+    }
+
+    /// What both print, which must be the same and warm.
+    static std::string same(const Template& warm, const std::string& path, const Command& command) {
+        Output expected = start(cold(path), command), output = start(warm, command);
+        EXPECT_EQ(output.backend, "warm");
+        EXPECT_EQ(output.status, expected.status);
+        EXPECT_EQ(output.err, expected.err);
+        EXPECT_EQ(output.out, expected.out);
+        return output.out;
+    }
+
+    /// The children of this thread: the template process, where nothing else runs.
+    static std::vector<pid_t> children() {
+        std::istringstream stream(
+            read_file("/proc/self/task/" + std::to_string(gettid()) + "/children"));
+        std::vector<pid_t> pids;
+        for (pid_t pid; stream >> pid;)
+            pids.push_back(pid);
+        return pids;
+    }
+
+    /// Why a child was started in another way.
+    static std::string why_not(const Template& program, const Command& command = {}) {
+        auto child = value_or_throw(program.spawn(command));
+        EXPECT_NE(child.backend(), "warm");
+        EXPECT_TRUE(child.wait());
+        return child.why_not_warm();
+    }
+};
+
+TEST_F(WarmTest, child_is_the_callers_own) {
+    Template program = allowed("/bin/sh");
+    auto child = value_or_throw(program.spawn(Command({"-c", "exit $((PPID % 100))"})));
+    EXPECT_EQ(child.backend(), "warm") << child.why_not_warm();
+    EXPECT_THAT(child.why_not_warm(), IsEmpty());
+    EXPECT_THAT(children(), testing::Contains(child.pid()));
+    EXPECT_EQ(child.wait(), ExitStatus::exited(getpid() % 100));
+}
+
+TEST_F(WarmTest, is_not_loaded_unless_it_is_asked_for) {
+    auto program = value_or_throw(Template::open("/bin/true"));
+    auto child = value_or_throw(program.spawn());
+    EXPECT_NE(child.backend(), "warm");
+    EXPECT_THAT(child.why_not_warm(), IsEmpty());
+    EXPECT_TRUE(child.wait());
+    EXPECT_THAT(children(), IsEmpty());
+}
+
+TEST_F(WarmTest, programs_that_are_never_warm) {
+    TemporaryDirectory directory;
+    EXPECT_EQ(why_not(allowed(payload("exit0"))), "the program is static");
+
+    write_file(directory / "script", "#!/bin/sh\n", 0755);
+    EXPECT_EQ(why_not(allowed(directory / "script")), "the program is a script");
+
+    copy_program("/bin/true", directory / "rights");
+    ASSERT_EQ(chmod((directory / "rights").c_str(), 04755), 0);
+    EXPECT_THAT(why_not(allowed(directory / "rights")), HasSubstr("gains rights at its start"));
+
+    Fd fd(open("/bin/true", O_RDONLY | O_CLOEXEC));
+    auto by_descriptor =
+        value_or_throw(Template::from_fd(fd.get(), "true", {.warm = Warm::allowed}));
+    EXPECT_EQ(why_not(by_descriptor), "the program is given by a descriptor");
+}
+
+TEST_F(WarmTest, required_is_an_error_where_it_cannot_be) {
+    auto program = Template::open(payload("exit0"), {.warm = Warm::required});
+    ASSERT_FALSE(program);
+    EXPECT_EQ(program.error().code, std::errc::not_supported);
+    EXPECT_EQ(program.error().step, Step::choose_backend);
+    EXPECT_THAT(program.error().message(), HasSubstr("the program is static"));
+}
+
+TEST_F(WarmTest, what_cannot_be_warm_is_started_otherwise_and_said) {
+    Command command;
+    command.parent_death_signal(SIGTERM);
+    EXPECT_EQ(why_not(allowed("/bin/true"), command), "it cannot do: parent-death signal");
+}
+
+TEST_F(WarmTest, has_what_the_caller_has_now) {
+    Template cat = allowed("/bin/cat");
+    auto both = [&](const char* file) { return same(cat, "/bin/cat", Command({file})); };
+    both("/proc/self/limits");
+
+    mode_t mask = umask(0123);
+    ASSERT_EQ(chdir("/usr"), 0);
+    rlimit limit;
+    getrlimit(RLIMIT_CORE, &limit);
+    rlimit core{.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_CORE, &core);
+    signal(SIGUSR1, SIG_IGN);
+    sigset_t blocked, old;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &blocked, &old);
+
+    both("/proc/self/limits");
+    both("/proc/self/cgroup");
+    both("/proc/self/cmdline");
+    both("/proc/self/environ");
+    both("/proc/self/comm");
+    both("/proc/self/oom_score_adj");
+    same(allowed("/bin/sh"), "/bin/sh", Command({"-c", "umask; pwd -P"}));
+    // But for what is different in each process.
+    std::string fields =
+        "^(Umask|Uid|Gid|Groups|NSsid|Threads|Sig...|ShdPnd|Cap...|NoNewPrivs|"
+        "Seccomp.*|Spec.*|Cpus_allowed|Mems_allowed):";
+    EXPECT_THAT(
+        same(allowed("/bin/grep"), "/bin/grep", Command({"-E", fields, "/proc/self/status"})),
+        HasSubstr("Umask:\t0123"));
+
+    sigprocmask(SIG_SETMASK, &old, nullptr);
+    signal(SIGUSR1, SIG_DFL);
+    setrlimit(RLIMIT_CORE, &limit);
+    umask(mask);
+    ASSERT_EQ(chdir("/"), 0);
+}
+
+TEST_F(WarmTest, environment_is_the_commands_alone) {
+    Template env = allowed("/usr/bin/env");
+    Command command;
+    command.env({"A=1", "B=2"});
+    EXPECT_EQ(same(env, "/usr/bin/env", command), "A=1\nB=2\n");
+    EXPECT_THAT(start(env).out, Not(HasSubstr("SPAWNTPL_WARM")));
+}
+
+TEST_F(WarmTest, another_locale_is_captured_anew) {
+    Template program = allowed("/bin/ls");
+    for (const char* locale : {"C", "C.UTF-8", "C"}) {
+        Command command({"/nonexistent/\xc3\xa4"});
+        command.set_env("LC_ALL", locale);
+        same(program, "/bin/ls", command);
+    }
+}
+
+TEST_F(WarmTest, changed_program_is_the_one_that_runs) {
+    TemporaryDirectory directory;
+    copy_program("/bin/true", directory / "program");
+    Template program = allowed(directory / "program");
+    EXPECT_TRUE(start(program).success());
+    copy_program("/bin/false", directory / "new");
+    std::filesystem::rename(directory / "new", directory / "program");
+    EXPECT_FALSE(start(program).success());
+}
+
+TEST_F(WarmTest, killed_or_stopped_template_process_is_replaced) {
+    Template program = allowed("/bin/true");
+    for (int signal_number : {SIGKILL, SIGSTOP}) {
+        EXPECT_EQ(start(program).backend, "warm");
+        std::vector<pid_t> before = children();
+        ASSERT_EQ(before.size(), 1U);
+        ASSERT_EQ(kill(before.front(), signal_number), 0);
+        EXPECT_EQ(start(program).backend, "warm");
+        std::vector<pid_t> after = children();
+        ASSERT_EQ(after.size(), 1U);
+        EXPECT_NE(after, before);
+    }
+}
+
+TEST_F(WarmTest, template_process_reaped_by_others_is_replaced) {
+    Template program = allowed("/bin/true");
+    EXPECT_EQ(start(program).backend, "warm");
+    pid_t pid = children().at(0);
+    kill(pid, SIGKILL);
+    ASSERT_EQ(waitpid(-1, nullptr, 0), pid);
+    EXPECT_EQ(start(program).backend, "warm");
+}
+
+TEST_F(WarmTest, threads_start_children_of_one_template) {
+    Template program = allowed("/bin/true");
+    constexpr int threads = 8, each = 20;
+    std::atomic<int> succeeded = 0;
+    {
+        std::vector<std::jthread> running;
+        for (int i = 0; i < threads; ++i)
+            running.emplace_back([&] {
+                for (int n = 0; n < each; ++n)
+                    succeeded += start(program).success();
+            });
+    }
+    EXPECT_EQ(succeeded, threads * each);
+}
+
+TEST_F(WarmTest, copy_of_the_owner_has_a_template_process_of_its_own) {
+    Template program = allowed("/bin/true");
+    EXPECT_TRUE(start(program).success());
+    pid_t pid = fork();
+    if (pid == 0) {
+        auto output = spawntpl::run(program, {});
+        _exit(output && output->success() && output->backend == "warm" ? 0 : 1);
+    }
+    int status;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(start(program).backend, "warm");
+}
+
+TEST_F(WarmTest, canary_and_random_bytes_are_each_childs_own) {
+    Template program = allowed(payload("secrets"));
+    std::string first = start(program).out, second = start(program).out;
+    std::istringstream one(first), two(second);
+    for (std::string a, b; one >> a && two >> b;)
+        EXPECT_NE(a, b);
+    EXPECT_THAT(first, Not(IsEmpty()));
+}
+
+TEST_F(WarmTest, thread_id_and_names_are_the_childs) {
+    Template program = allowed(payload("secrets"));
+    Command command({"names"});
+    command.arg0("/other/name");
+    auto child = value_or_throw(program.spawn(Command(command).pipe_from_child(STDOUT_FILENO)));
+    EXPECT_EQ(child.backend(), "warm") << child.why_not_warm();
+    EXPECT_EQ(read_all(child.pipe(STDOUT_FILENO)),
+              std::to_string(child.pid()) + " /other/name name\n");
+    EXPECT_EQ(child.wait(), ExitStatus::exited(0));
+}
+
+TEST_F(WarmTest, too_few_descriptors_are_an_error_that_leaves_nothing) {
+    Template program = allowed("/bin/true");
+    EXPECT_EQ(start(program).backend, "warm");
+    rlimit old;
+    getrlimit(RLIMIT_NOFILE, &old);
+    std::vector<Fd> held;
+    rlimit few{.rlim_cur = 64, .rlim_max = old.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (Fd fd = open_null())
+        held.push_back(std::move(fd));
+    auto child = program.spawn();
+    held.clear();
+    setrlimit(RLIMIT_NOFILE, &old);
+    if (child)
+        EXPECT_EQ(child->wait(), ExitStatus::exited(0));
+    else
+        EXPECT_EQ(child.error().code, std::errc::too_many_files_open);
+}
+
+}  // namespace
+}  // namespace spawntpl::tests

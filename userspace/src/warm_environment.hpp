@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace spawntpl::detail {
+
+/// Whether the dynamic linker or the constructor of a library may read an environment entry before
+/// main(): what it has done with it is done for all children of a template process.
+bool read_before_main(std::string_view entry);
+
+/// Those entries, to compare.
+std::string entries_before_main(char* const* envp);
+
+/// The environment of a template process that is started in the place of a program with @p envp.
+std::vector<std::string> template_environment(char* const* envp, const std::string& object);
+
+}  // namespace spawntpl::detail

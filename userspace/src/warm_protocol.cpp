@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+//
+// Linked into the library, for its tests, and into the object that warm templates preload: no more
+// of C++ than the compiler has itself.
+#include "warm_protocol.hpp"
+
+#include <cstring>
+
+namespace spawntpl::detail {
+
+namespace {
+
+/// Hands out the parts of a message one after the other.
+class Parts {
+public:
+    explicit Parts(std::span<std::byte> rest) : rest_(rest) {}
+
+    template <typename Part>
+    bool take(std::size_t count, std::span<Part>& parts) {
+        if (count > rest_.size() / sizeof(Part))
+            return false;
+        parts = {reinterpret_cast<Part*>(rest_.data()), count};
+        rest_ = rest_.subspan(count * sizeof(Part));
+        return true;
+    }
+
+    std::span<std::byte> rest() const { return rest_; }
+
+private:
+    std::span<std::byte> rest_;
+};
+
+/// Makes the operand of an action a pointer, if the action has one.
+const char* resolve_operand(spawn_template_action& action, std::span<std::byte> operands) {
+    std::size_t size;
+    switch (action.type) {
+    case SPAWN_TEMPLATE_FCHDIR:
+    case SPAWN_TEMPLATE_UMASK:
+    case SPAWN_TEMPLATE_SETSID:
+    case SPAWN_TEMPLATE_SETPGID:
+    case SPAWN_TEMPLATE_SETCTTY:
+    case SPAWN_TEMPLATE_TCSETPGRP:
+    case SPAWN_TEMPLATE_NICE:
+    case SPAWN_TEMPLATE_RESETIDS:
+    case SPAWN_TEMPLATE_NO_NEW_PRIVS:
+        return nullptr;
+    case SPAWN_TEMPLATE_RLIMIT:
+        size = sizeof(spawn_template_rlimit);
+        break;
+    case SPAWN_TEMPLATE_SETIDS:
+        size = sizeof(spawn_template_ids);
+        break;
+    case SPAWN_TEMPLATE_SIGDEFAULT:
+        size = sizeof(SignalBits);
+        break;
+    case SPAWN_TEMPLATE_SETSCHED:
+    case SPAWN_TEMPLATE_AFFINITY:
+        size = action.size;
+        break;
+    default:
+        return "an action of a kind that a child does not do";
+    }
+    if (action.size < size || action.arg % alignof(std::uint64_t) != 0 ||
+        action.arg > operands.size() || action.size > operands.size() - action.arg)
+        return "an operand outside of the message";
+    std::byte* operand = operands.data() + action.arg;
+    if (action.type == SPAWN_TEMPLATE_SETSCHED) {
+        std::uint32_t own_size;
+        if (action.size < sizeof(own_size))
+            return "an operand that is too short";
+        std::memcpy(&own_size, operand, sizeof(own_size));
+        if (own_size > action.size)
+            return "an operand that is longer than its action says";
+    }
+    if (action.type == SPAWN_TEMPLATE_SETIDS) {
+        auto& ids = *reinterpret_cast<spawn_template_ids*>(operand);
+        if (ids.nr_groups > (action.size - sizeof(ids)) / sizeof(std::uint32_t))
+            return "groups outside of the message";
+        ids.groups = reinterpret_cast<std::uintptr_t>(&ids + 1);
+    }
+    action.arg = reinterpret_cast<std::uintptr_t>(operand);
+    return nullptr;
+}
+
+/// Points to @p count strings; the rest of the message behind them, or null if it has not so many.
+char* point_to_strings(char* from, char* end, std::uint32_t count, char** pointers) {
+    for (; count != 0; --count) {
+        void* nul = std::memchr(from, '\0', static_cast<std::size_t>(end - from));
+        if (!nul)
+            return nullptr;
+        *pointers++ = from;
+        from = static_cast<char*>(nul) + 1;
+    }
+    *pointers = nullptr;
+    return from;
+}
+
+}  // namespace
+
+const char* decode_warm_request(std::span<std::byte> message, std::uint32_t fds,
+                                std::span<char*> pointers, WarmPlan& plan) {
+    Parts parts(message);
+    std::span<const WarmRequest> request;
+    if (!parts.take(1, request))
+        return "a message without a request";
+    const WarmRequest& head = request.front();
+    if (head.magic != warm_magic || head.version != warm_version)
+        return "a request of another version";
+    if (head.size != message.size() || message.size() > warm_max_request)
+        return "a request of another size than its message";
+    if (head.nr_fds != fds)
+        return "descriptors were lost";
+    if (head.cgroup < -1 || head.cgroup >= static_cast<std::int64_t>(fds))
+        return "a cgroup that did not come along";
+
+    std::span<std::byte> operands;
+    if (head.nr_moves > warm_max_fds || !parts.take(head.nr_moves, plan.moves) ||
+        head.nr_actions > warm_max_actions || !parts.take(head.nr_actions, plan.actions) ||
+        head.operands_size % alignof(std::uint64_t) != 0 ||
+        !parts.take(head.operands_size, operands))
+        return "a request that is longer than its message";
+    if (head.after > head.nr_actions)
+        return "an action that is not there";
+
+    std::int32_t previous = -1;
+    for (const WarmMove& move : plan.moves) {
+        if (move.target <= previous)
+            return "targets that are not in order";
+        if (move.source >= fds)
+            return "a descriptor that did not come along";
+        previous = move.target;
+    }
+    for (spawn_template_action& action : plan.actions) {
+        if (warm_action_reads_fd(action.type) &&
+            (action.fd < 0 || action.fd >= static_cast<std::int64_t>(fds)))
+            return "an action on a descriptor that did not come along";
+        if (const char* wrong = resolve_operand(action, operands))
+            return wrong;
+    }
+
+    if (head.argc < 1 || std::uint64_t{head.argc} + head.envc + 2 > pointers.size())
+        return "a number of strings that cannot be";
+    char* strings = reinterpret_cast<char*>(parts.rest().data());
+    plan.env_end = strings + parts.rest().size();
+    plan.argv = pointers.data();
+    plan.envp = plan.argv + head.argc + 1;
+    plan.args_end = point_to_strings(strings, plan.env_end, head.argc, plan.argv);
+    if (!plan.args_end ||
+        point_to_strings(plan.args_end, plan.env_end, head.envc, plan.envp) != plan.env_end)
+        return "another number of strings than the request says";
+    plan.request = &head;
+    return nullptr;
+}
+
+}  // namespace spawntpl::detail

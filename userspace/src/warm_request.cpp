@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#include "warm_request.hpp"
+
+#include "above_stdio.hpp"
+#include "request_errors.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include <fcntl.h>
+
+namespace spawntpl::detail {
+
+namespace {
+
+constexpr std::size_t operand_alignment = alignof(std::uint64_t);
+
+/// What exec would pass on.
+bool stays_open(int fd) {
+    int flags = fcntl(fd, F_GETFD);
+    return flags >= 0 && (flags & FD_CLOEXEC) == 0;
+}
+
+void append(std::vector<std::byte>& bytes, const void* from, std::size_t size) {
+    const auto* first = static_cast<const std::byte*>(from);
+    bytes.insert(bytes.end(), first, first + size);
+}
+
+/// Returns their number.
+std::uint32_t append_strings(std::vector<std::byte>& bytes, char* const* strings) {
+    std::uint32_t count = 0;
+    for (; strings && strings[count]; ++count)
+        append(bytes, strings[count], std::strlen(strings[count]) + 1);
+    return count;
+}
+
+}  // namespace
+
+Result<std::string> WarmMessage::build(const CallerState& now, const CallerState& then) {
+    if (auto built = actions_.build(false); !built)
+        return std::unexpected(std::move(built.error()));
+    if (launch_.directory() < 0) {
+        directory_ = above_stdio(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+        if (!directory_)
+            return "the working directory cannot be opened";
+    }
+    if (std::string wrong = choose_descriptors(); !wrong.empty())
+        return wrong;
+    add_state(now, then);
+    state_actions_ = encoded_.size();
+    add_actions(actions_.before_fds());
+    after_ = encoded_.size();
+    add_actions(actions_.after_fds());
+    if (encoded_.size() > warm_max_actions)
+        return "more actions than fit into a message";
+    assemble(now, then);
+    if (fds_.size() > warm_max_fds)
+        return "more descriptors than fit into a message";
+    if (strings_too_long())
+        return "arguments and environment are too long for a message";
+    return {};
+}
+
+/// Whether they are longer than what execve(2) takes under any limit, or than a message.
+bool WarmMessage::strings_too_long() const {
+    WarmRequest head;
+    std::memcpy(&head, bytes_.data(), sizeof(head));
+    constexpr std::size_t always_taken = 128 * 1024;
+    return bytes_.size() > warm_max_request ||
+           strings_size_ + (head.argc + head.envc) * sizeof(char*) > always_taken;
+}
+
+const std::vector<std::byte>& WarmMessage::bytes(std::uint32_t serial) {
+    std::memcpy(bytes_.data() + offsetof(WarmRequest, serial), &serial, sizeof(serial));
+    return bytes_;
+}
+
+std::optional<Error> WarmMessage::error(const WarmReply& reply) const {
+    auto index = static_cast<std::size_t>(reply.index);
+    switch (reply.step) {
+    case WarmStep::action:
+        if (index < state_actions_)
+            return {};
+        return actions_.error(reply.error, index - state_actions_);
+    case WarmStep::move: {
+        auto move = table_.begin();
+        std::advance(move, std::min(index, table_.size() - 1));
+        int redirection = move->second.second;
+        if (redirection < 0)
+            return attribute_error(launch_.command(), reply.error, Step::open_terminal);
+        return redirect_error(launch_.command(), reply.error, redirection);
+    }
+    case WarmStep::clone:
+        return launch_.clone_error(reply.error);
+    default:
+        return {};
+    }
+}
+
+/// Which descriptors the child has.
+std::string WarmMessage::choose_descriptors() {
+    constexpr int none = -1;
+    if (launch_.command().inherits_fds()) {
+        std::error_code failed;
+        std::vector<int> open;
+        for (std::filesystem::directory_iterator entry("/proc/self/fd", failed), end;
+             !failed && entry != end; entry.increment(failed))
+            open.push_back(std::stoi(entry->path().filename()));
+        if (failed)
+            return "/proc/self/fd cannot be read";
+        // The iterator's own is closed by now.
+        for (int fd : open)
+            if (stays_open(fd))
+                table_[fd] = {fd, none};
+    } else {
+        for (int fd = 0; fd < first_after_stdio; ++fd)
+            if (stays_open(fd))
+                table_[fd] = {fd, none};
+    }
+    for (const FdMove& move : launch_.fds().moves())
+        table_[move.target] = {move.source, move.index};
+    for (const FdClose& close : launch_.fds().closes())
+        table_.erase(close.target);
+    return {};
+}
+
+std::uint32_t WarmMessage::send_fd(int fd) {
+    auto found = std::ranges::find(fds_, fd);
+    if (found == fds_.end())
+        found = fds_.insert(fds_.end(), fd);
+    return static_cast<std::uint32_t>(found - fds_.begin());
+}
+
+void WarmMessage::add(spawn_template_action action, const void* operand, std::size_t size) {
+    if (operand) {
+        action.arg = operands_.size();
+        action.size = static_cast<std::uint32_t>(size);
+        append(operands_, operand, size);
+        operands_.resize((operands_.size() + operand_alignment - 1) / operand_alignment *
+                         operand_alignment);
+    }
+    if (warm_action_reads_fd(action.type))
+        action.fd = static_cast<std::int32_t>(send_fd(action.fd));
+    encoded_.push_back(action);
+}
+
+void WarmMessage::add_state(const CallerState& now, const CallerState& then) {
+    spawn_template_action action{};
+    if (directory_) {
+        action.type = SPAWN_TEMPLATE_FCHDIR;
+        action.fd = directory_.get();
+        add(action, nullptr, 0);
+    }
+    if (now.umask != then.umask) {
+        action = {};
+        action.type = SPAWN_TEMPLATE_UMASK;
+        action.arg = now.umask;
+        add(action, nullptr, 0);
+    }
+    if (now.process_group != then.process_group) {
+        action = {};
+        action.type = SPAWN_TEMPLATE_SETPGID;
+        action.arg = static_cast<std::uint64_t>(now.process_group);
+        add(action, nullptr, 0);
+    }
+    for (std::size_t i = 0; i < now.limits.size(); ++i) {
+        const rlimit& limit = now.limits[i];
+        if (limit.rlim_cur == then.limits[i].rlim_cur && limit.rlim_max == then.limits[i].rlim_max)
+            continue;
+        spawn_template_rlimit operand{.resource = static_cast<std::uint32_t>(i),
+                                      .reserved = 0,
+                                      .cur = limit.rlim_cur,
+                                      .max = limit.rlim_max};
+        action = {};
+        action.type = SPAWN_TEMPLATE_RLIMIT;
+        add(action, &operand, sizeof(operand));
+    }
+}
+
+void WarmMessage::add_actions(std::span<const spawn_template_action> actions) {
+    for (const spawn_template_action& action : actions) {
+        const auto* operand =
+            reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(action.arg));
+        switch (action.type) {
+        case SPAWN_TEMPLATE_SIGMASK:
+            // The last of the list, and not one of the message's: see WarmRequest::mask.
+            break;
+        case SPAWN_TEMPLATE_SETIDS: {
+            // The groups follow.
+            spawn_template_ids ids;
+            std::memcpy(&ids, operand, sizeof(ids));
+            std::vector<std::byte> whole;
+            const auto* groups =
+                reinterpret_cast<const std::byte*>(static_cast<std::uintptr_t>(ids.groups));
+            std::size_t groups_size = ids.nr_groups * sizeof(std::uint32_t);
+            ids.groups = 0;
+            append(whole, &ids, sizeof(ids));
+            append(whole, groups, groups_size);
+            add(action, whole.data(), whole.size());
+            break;
+        }
+        case SPAWN_TEMPLATE_RLIMIT:
+        case SPAWN_TEMPLATE_SETSCHED:
+        case SPAWN_TEMPLATE_AFFINITY:
+        case SPAWN_TEMPLATE_SIGDEFAULT:
+            add(action, operand, action.size);
+            break;
+        default:
+            add(action, nullptr, 0);
+        }
+    }
+}
+
+void WarmMessage::assemble(const CallerState& now, const CallerState& then) {
+    const Attributes& attributes = launch_.command().attributes();
+    std::vector<WarmMove> moves;
+    for (const auto& [target, from] : table_)
+        moves.push_back({target, send_fd(from.first)});
+
+    WarmRequest head{};
+    head.magic = warm_magic;
+    head.version = warm_version;
+    head.nr_moves = static_cast<std::uint32_t>(moves.size());
+    head.nr_actions = static_cast<std::uint32_t>(encoded_.size());
+    head.operands_size = static_cast<std::uint32_t>(operands_.size());
+    head.cgroup = attributes.cgroup ? static_cast<std::int32_t>(send_fd(*attributes.cgroup)) : -1;
+    head.after = static_cast<std::uint32_t>(after_);
+    head.mask = attributes.signal_mask ? attributes.signal_mask->bits() : now.blocked;
+    head.ignored = now.ignored & ~then.ignored;
+    head.defaulted = then.ignored & ~now.ignored;
+    head.nr_fds = static_cast<std::uint32_t>(fds_.size());
+
+    append(bytes_, &head, sizeof(head));
+    append(bytes_, moves.data(), moves.size() * sizeof(WarmMove));
+    append(bytes_, encoded_.data(), encoded_.size() * sizeof(spawn_template_action));
+    append(bytes_, operands_.data(), operands_.size());
+    std::size_t strings = bytes_.size();
+    head.argc = append_strings(bytes_, launch_.argv());
+    head.envc = append_strings(bytes_, launch_.envp());
+    strings_size_ = bytes_.size() - strings;
+    head.size = static_cast<std::uint32_t>(bytes_.size());
+    std::memcpy(bytes_.data(), &head, sizeof(head));
+}
+
+}  // namespace spawntpl::detail

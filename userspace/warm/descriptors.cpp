@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "descriptors.hpp"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace spawntpl::warm {
+
+namespace {
+
+using Moves = std::span<const detail::WarmMove>;
+
+/// They are in ascending order.
+bool is_target(Moves moves, int fd) {
+    std::size_t low = 0, high = moves.size();
+    while (low < high) {
+        std::size_t middle = (low + high) / 2;
+        if (moves[middle].target < fd)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < moves.size() && moves[low].target == fd;
+}
+
+/// To a number that is no target; the old one stays open.
+bool move_away(Moves moves, int& fd) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    while (copy >= 0 && is_target(moves, copy))
+        copy = fcntl(fd, F_DUPFD_CLOEXEC, copy + 1);
+    if (copy < 0)
+        return false;
+    fd = copy;
+    return true;
+}
+
+bool put(int source, int target) {
+    if (source == target)
+        return fcntl(target, F_SETFD, 0) == 0;
+    return syscall(SYS_dup3, source, target, 0) >= 0;
+}
+
+void close_between(int first, int last) {
+    if (first <= last)
+        syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(last), 0);
+}
+
+/// All but the targets and the two that the child still needs.
+void close_others(Moves moves, int kept, int also_kept) {
+    int next = 0;
+    auto keep = [&](int fd) {
+        close_between(next, fd - 1);
+        next = fd + 1;
+    };
+    int own[] = {kept < also_kept ? kept : also_kept, kept < also_kept ? also_kept : kept};
+    std::size_t own_done = 0;
+    for (const detail::WarmMove& move : moves) {
+        while (own_done < 2 && own[own_done] < move.target)
+            keep(own[own_done++]);
+        keep(move.target);
+    }
+    while (own_done < 2)
+        keep(own[own_done++]);
+    syscall(SYS_close_range, static_cast<unsigned>(next), ~0U, 0);
+}
+
+}  // namespace
+
+int arrange(Moves moves, Descriptors& descriptors) {
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+        auto [target, source] = moves[i];
+        // What a later move reads, or the child needs to the end, must not be overwritten. What
+        // another one has put there is a target by now, and no source any more.
+        bool free = true;
+        for (int& fd : descriptors.received)
+            if (fd == target && &fd != &descriptors.received[source])
+                free = free && move_away(moves, fd);
+        for (int* own : {&descriptors.socket, &descriptors.pidfd})
+            if (*own == target)
+                free = free && move_away(moves, *own);
+        if (!free || !put(descriptors.received[source], target))
+            return static_cast<int>(i);
+    }
+    close_others(moves, descriptors.socket, descriptors.pidfd);
+    return -1;
+}
+
+}  // namespace spawntpl::warm

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "warm_protocol.hpp"
+
+#include <cstddef>
+
+#include <linux/prctl.h>
+
+namespace spawntpl::warm {
+
+/// What of this process is one thing for each of its children: found once, renewed in each.
+class Image {
+public:
+    /// Looks at this process, which stands before its main(). Why it cannot be started warm, or
+    /// null.
+    const char* take(char** argv);
+
+    /// Where the kernel and libc keep the id of this thread.
+    int* thread_id() const { return thread_id_; }
+
+    /// In a child: what is a thread's and what is random. False and errno if it fails.
+    bool renew() const;
+
+    /// In a child: its arguments and its environment, as others see them. False and errno if it
+    /// fails.
+    bool show_strings(const detail::WarmPlan& plan) const;
+
+    /// In a child: the same for its libc.
+    void use_strings(const detail::WarmPlan& plan) const;
+
+private:
+    const char* read_layout();
+    const char* find_random(char** argv);
+
+    int* thread_id_ = nullptr;
+    void* robust_list_ = nullptr;
+    std::size_t robust_list_size_ = 0;
+    unsigned char* random_ = nullptr;  ///< AT_RANDOM
+    char** argv_ = nullptr;            ///< libc's own
+    prctl_mm_map layout_{};
+};
+
+}  // namespace spawntpl::warm
