@@ -22,7 +22,6 @@ protected:
         head_.operands_size = sizeof(spawn_template_rlimit);
         head_.argc = 2;
         head_.envc = 1;
-        head_.cgroup = -1;
         action_.type = SPAWN_TEMPLATE_RLIMIT;
         action_.size = sizeof(spawn_template_rlimit);
     }
@@ -98,8 +97,6 @@ TEST_F(WarmProtocol, each_wrong_field_is_refused) {
     refused(head_.argc, 1U);
     refused(head_.envc, 0xffffffffU);
     refused(head_.envc, 2U);
-    refused(head_.cgroup, 2);
-    refused(head_.cgroup, -2);
     refused(head_.after, 2U);
     refused(moves_[0].target, -1);
     refused(moves_[0].target, 4);

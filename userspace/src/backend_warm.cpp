@@ -4,6 +4,7 @@
 // WarmProcess, and userspace/warm for what runs in it.
 #include "backend.hpp"
 #include "diagnose.hpp"
+#include "thread_files.hpp"
 #include "warm_process.hpp"
 
 #include <algorithm>
@@ -35,23 +36,26 @@ Error not_warm(std::string reason) {
             .detail = std::move(reason)};
 }
 
+/// Keeps the template process of a program, and has it replaced when it is not fit any more.
 class WarmStarter : public Starter {
 public:
     Result<Started> start(const Launch& launch) const override {
-        std::lock_guard lock(mutex_);
-        budget_ = std::min(budget_ + 1, max_budget);
+        earn();
         // One that has ended is replaced, but not for ever.
         for (int tries = 0; tries < 3; ++tries) {
-            CallerState now = CallerState::read();
-            if (auto ready = make_ready(launch, now); !ready)
-                return std::unexpected(not_warm(std::move(ready.error())));
+            CallerState now = CallerState::read(*files_.own());
+            auto process = fit_process(launch, now);
+            if (!process)
+                return std::unexpected(not_warm(std::move(process.error())));
             WarmMessage message(launch);
-            auto built = message.build(now, process_->state());
+            auto built = message.build(now, (*process)->state());
             if (!built)
                 return std::unexpected(std::move(built.error()));
             if (!built->empty())
                 return std::unexpected(not_warm(std::move(*built)));
-            auto answer = process_->spawn(message, launch);
+            auto answer = (*process)->spawn(message, launch);
+            if ((*process)->has_ended())
+                drop(*process);
             if (auto* started = std::get_if<Started>(&answer))
                 return std::move(*started);
             if (auto* error = std::get_if<Error>(&answer)) {
@@ -60,44 +64,72 @@ public:
             }
             if (auto* refused = std::get_if<WarmProcess::Refused>(&answer))
                 return std::unexpected(not_warm(std::move(refused->reason)));
-            process_.reset();
         }
-        return std::unexpected(not_warm(why_none_));
+        return std::unexpected(not_warm("template processes end again and again"));
     }
 
 private:
+    using Process = std::shared_ptr<WarmProcess>;
+
+    void earn() const {
+        std::lock_guard lock(mutex_);
+        budget_ = std::min(budget_ + 1, max_budget);
+    }
+
+    void drop(const Process& process) const {
+        std::lock_guard lock(mutex_);
+        if (process_ == process)
+            process_.reset();
+    }
+
     /// A template process that is fit for this start, a new one if need be.
-    std::expected<void, std::string> make_ready(const Launch& launch,
-                                                const CallerState& now) const {
-        std::string unfit = process_ ? why_unfit(launch, now) : why_none_;
-        if (process_ && unfit.empty())
-            return {};
+    std::expected<Process, std::string> fit_process(const Launch& launch,
+                                                    const CallerState& now) const {
+        Process process;
+        std::string unfit;
+        {
+            std::lock_guard lock(mutex_);
+            process = process_;
+            unfit = why_none_;
+        }
+        // Not under the lock: others may start children meanwhile.
+        if (process && (unfit = why_unfit(*process, launch, now)).empty())
+            return process;
+
+        std::lock_guard lock(mutex_);
+        // Another thread may have replaced it.
+        if (process_ && process_ != process && (unfit = why_unfit(*process_, launch, now)).empty())
+            return process_;
         if (budget_ < price)
             return std::unexpected(std::move(unfit));
         budget_ -= price;
+        process.reset();
         process_.reset();
         if (why_none_ = why_never_warm(launch.program()); !why_none_.empty())
             return std::unexpected(why_none_);
-        auto process = WarmProcess::start(launch, now);
-        if (!process) {
-            why_none_ = std::move(process.error());
+        auto started = WarmProcess::start(launch, now);
+        if (!started) {
+            why_none_ = std::move(started.error());
             return std::unexpected(why_none_);
         }
-        process_ = std::move(*process);
-        why_none_ = "template processes end again and again";
-        return {};
+        process_ = std::move(*started);
+        return process_;
     }
 
     /// Why there has to be a new template process; empty if there need not.
-    std::string why_unfit(const Launch& launch, const CallerState& now) const {
-        if (process_->starts() >= max_starts ||
-            std::chrono::steady_clock::now() - process_->born() > max_age)
+    static std::string why_unfit(const WarmProcess& process, const Launch& launch,
+                                 const CallerState& now) {
+        if (process.has_ended())
+            return "the template process has ended";
+        if (process.starts() >= max_starts ||
+            std::chrono::steady_clock::now() - process.born() > max_age)
             return "the template process has done its part";
-        return process_->why_unfit(launch, now);
+        return process.why_unfit(launch, now);
     }
 
-    mutable std::mutex mutex_;
-    mutable std::unique_ptr<WarmProcess> process_;
+    mutable KeptThreadFiles files_;
+    mutable std::mutex mutex_;  ///< of what follows
+    mutable Process process_;
     mutable std::string why_none_;  ///< why there is no process, if there is none
     mutable int budget_ = first_budget;
 };

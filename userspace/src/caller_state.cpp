@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "caller_state.hpp"
 
-#include <spawntpl/fd.hpp>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -10,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,6 +62,7 @@ constexpr std::string_view more_descriptions[] = {
     "user namespace",
     "UTS namespace",
     "OOM score adjustment",
+    "root directory",
     "personality",
     "securebits",
     "timer slack",
@@ -72,13 +72,6 @@ constexpr std::string_view more_descriptions[] = {
     "stack limit",
     "descriptor limit",
 };
-
-std::string read_file(int directory, const char* name) {
-    Fd fd(openat(directory, name, O_RDONLY | O_CLOEXEC));
-    char text[8192];
-    ssize_t length = fd ? ::read(fd.get(), text, sizeof(text)) : -1;
-    return length > 0 ? std::string(text, static_cast<std::size_t>(length)) : std::string();
-}
 
 std::uint64_t number(std::string_view text, int base) {
     std::uint64_t value = 0;
@@ -91,28 +84,40 @@ std::string_view last_word(std::string_view text) {
     return text.substr(text.rfind('\t') + 1);
 }
 
-/// As sched_getattr(2) has it, in its first version.
-std::string scheduling() {
-    char attributes[48] = {};
-    syscall(SYS_sched_getattr, 0, attributes, sizeof(attributes), 0);
-    return std::string(attributes, sizeof(attributes));
+/// Up to the next line, which is left in @p text.
+std::string_view take_line(std::string_view& text) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    return line;
+}
+
+bool has_name(std::string_view line, std::string_view name) {
+    return line.size() > name.size() && line[name.size()] == ':' && line.starts_with(name);
 }
 
 }  // namespace
 
-CallerState CallerState::read() {
+CallerState CallerState::read(const ThreadFiles& files) {
+    static_assert(std::size(status_lines) + std::size(more_descriptions) <= max_parts);
+    constexpr std::size_t usual_size = 2048;
     CallerState state;
-    state.fixed_.reserve(std::size(status_lines) + std::size(more_descriptions));
-    state.read_status();
+    state.fixed_.reserve(usual_size);
+    state.read_files(files);
     state.read_calls();
     return state;
 }
 
 std::string_view CallerState::difference(const CallerState& other) const {
-    std::size_t i = 0;
+    if (fixed_ == other.fixed_ && ends_ == other.ends_)
+        return {};
+    std::size_t part = 0, begin = 0, other_begin = 0;
     auto differs = [&] {
-        bool result = fixed_[i] != other.fixed_[i];
-        ++i;
+        std::size_t end = ends_[part], other_end = other.ends_[part];
+        bool result = std::string_view(fixed_).substr(begin, end - begin) !=
+                      std::string_view(other.fixed_).substr(other_begin, other_end - other_begin);
+        ++part;
+        begin = end;
+        other_begin = other_end;
         return result;
     };
     for (const StatusLine& line : status_lines)
@@ -124,61 +129,85 @@ std::string_view CallerState::difference(const CallerState& other) const {
     return {};
 }
 
-void CallerState::read_status() {
-    std::string text = read_file(AT_FDCWD, "/proc/thread-self/status");
-    std::string_view rest = text;
-    for (const StatusLine& wanted : status_lines) {
+void CallerState::add_text(std::string_view text) {
+    fixed_.append(text);
+    end_part();
+}
+
+void CallerState::add_number(std::uint64_t number) {
+    fixed_.append(reinterpret_cast<const char*>(&number), sizeof(number));
+    end_part();
+}
+
+void CallerState::read_status(std::string_view text) {
+    const StatusLine* wanted = std::begin(status_lines);
+    auto skip_to = [&](const StatusLine* next) {
         // Older kernels do not have all of them.
-        std::string_view value, search = rest;
-        while (!search.empty()) {
-            std::string_view line = search.substr(0, search.find('\n'));
-            search.remove_prefix(std::min(search.size(), line.size() + 1));
-            if (line.size() > wanted.name.size() && line.starts_with(wanted.name) &&
-                line[wanted.name.size()] == ':') {
-                value = line.substr(std::min(line.size(), wanted.name.size() + 2));
-                rest = search;
-                break;
-            }
-        }
-        if (!wanted.description.empty())
-            fixed_.emplace_back(value);
-        else if (wanted.name == "Umask")
+        for (; wanted != next; ++wanted)
+            if (!wanted->description.empty())
+                end_part();
+    };
+    while (!text.empty() && wanted != std::end(status_lines)) {
+        std::string_view line = take_line(text);
+        const StatusLine* found =
+            std::find_if(wanted, std::end(status_lines),
+                         [&](const StatusLine& one) { return has_name(line, one.name); });
+        if (found == std::end(status_lines))
+            continue;
+        skip_to(found);
+        ++wanted;
+        std::string_view value = line.substr(std::min(line.size(), found->name.size() + 2));
+        if (!found->description.empty())
+            add_text(value);
+        else if (found->name == "Umask")
             umask = static_cast<mode_t>(number(value, 8));
-        else if (wanted.name == "NSpgid")
+        else if (found->name == "NSpgid")
             process_group = static_cast<pid_t>(number(last_word(value), 10));
-        else if (wanted.name == "SigBlk")
+        else if (found->name == "SigBlk")
             blocked = number(value, 16);
-        else
+        else if (found->name == "SigIgn")
             ignored = number(value, 16);
     }
+    skip_to(std::end(status_lines));
+}
+
+void CallerState::read_files(const ThreadFiles& files) {
+    char text[8192];
+    read_status(files.status(text));
+    add_text(files.cgroup(text));
+    for (const char* name : namespaces)
+        add_text(files.name_space(name, text));
+    add_text(files.oom_score(text));
 }
 
 void CallerState::read_calls() {
-    Fd task(open("/proc/thread-self", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    fixed_.push_back(read_file(task.get(), "cgroup"));
-    for (const char* name : namespaces) {
-        char link[64];
-        std::string path = std::string("ns/") + name;
-        ssize_t length = readlinkat(task.get(), path.c_str(), link, sizeof(link));
-        fixed_.emplace_back(link, length > 0 ? static_cast<std::size_t>(length) : 0);
-    }
-    fixed_.push_back(read_file(AT_FDCWD, "/proc/self/oom_score_adj"));
+    struct statx root {};
+    statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_INO | STATX_MNT_ID, &root);
+    const std::uint64_t identity[] = {root.stx_dev_major, root.stx_dev_minor, root.stx_ino,
+                                      root.stx_mnt_id};
+    add_text({reinterpret_cast<const char*>(identity), sizeof(identity)});
+
     constexpr unsigned long ask = 0xffffffff;
-    fixed_.push_back(std::to_string(personality(ask)));
-    fixed_.push_back(std::to_string(prctl(PR_GET_SECUREBITS)));
-    fixed_.push_back(std::to_string(prctl(PR_GET_TIMERSLACK)));
     constexpr int of_process = 1;  // IOPRIO_WHO_PROCESS
-    fixed_.push_back(std::to_string(syscall(SYS_ioprio_get, of_process, 0)));
-    constexpr int get_mdwe = 66;  // PR_GET_MDWE of Linux 6.3
-    fixed_.push_back(std::to_string(prctl(get_mdwe, 0, 0, 0, 0)));
-    fixed_.push_back(scheduling());
+    constexpr int get_mdwe = 66;   // PR_GET_MDWE of Linux 6.3
+    add_number(static_cast<std::uint64_t>(personality(ask)));
+    add_number(static_cast<std::uint64_t>(prctl(PR_GET_SECUREBITS)));
+    add_number(static_cast<std::uint64_t>(prctl(PR_GET_TIMERSLACK)));
+    add_number(static_cast<std::uint64_t>(syscall(SYS_ioprio_get, of_process, 0)));
+    add_number(static_cast<std::uint64_t>(prctl(get_mdwe, 0, 0, 0, 0)));
+
+    // As sched_getattr(2) has it, in its first version.
+    char scheduling[48] = {};
+    syscall(SYS_sched_getattr, 0, scheduling, sizeof(scheduling), 0);
+    add_text({scheduling, sizeof(scheduling)});
+
+    // Not prlimit(2), which looks for the process first.
     for (std::size_t i = 0; i < limits.size(); ++i)
-        getrlimit(static_cast<__rlimit_resource_t>(i), &limits[i]);
+        syscall(SYS_getrlimit, i, &limits[i]);
     // The address space was laid out by the first, descriptors are numbered by the second.
-    for (int resource : {RLIMIT_STACK, RLIMIT_NOFILE}) {
-        const rlimit& limit = limits[static_cast<std::size_t>(resource)];
-        fixed_.push_back(std::to_string(limit.rlim_cur) + ":" + std::to_string(limit.rlim_max));
-    }
+    for (int resource : {RLIMIT_STACK, RLIMIT_NOFILE})
+        add_text({reinterpret_cast<const char*>(&limits[static_cast<std::size_t>(resource)]),
+                  sizeof(rlimit)});
 }
 
 }  // namespace spawntpl::detail

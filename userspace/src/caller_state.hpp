@@ -2,11 +2,12 @@
 #pragma once
 
 #include "child_action.hpp"
+#include "thread_files.hpp"
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -17,8 +18,8 @@ namespace spawntpl::detail {
 /// working directory: as it is now, and comparable with what it was at another time.
 class CallerState {
 public:
-    /// Of the calling thread.
-    static CallerState read();
+    /// Of the calling thread, all of it anew. @p files are its own.
+    static CallerState read(const ThreadFiles& files);
 
     /// What of it is different in @p other, in words, and cannot be set to another value in a
     /// child; empty if nothing is.
@@ -32,10 +33,20 @@ public:
     std::array<rlimit, RLIM_NLIMITS> limits{};
 
 private:
-    void read_status();
+    void read_status(std::string_view text);
+    void read_files(const ThreadFiles& files);
     void read_calls();
 
-    std::vector<std::string> fixed_;  ///< in the order of their descriptions
+    /// Ends the next part of what cannot be set.
+    void end_part() { ends_[parts_++] = static_cast<std::uint32_t>(fixed_.size()); }
+    void add_text(std::string_view text);
+    void add_number(std::uint64_t number);
+
+    static constexpr std::size_t max_parts = 48;
+
+    std::string fixed_;  ///< the parts, in the order of their descriptions
+    std::array<std::uint32_t, max_parts> ends_{};
+    std::size_t parts_ = 0;
 };
 
 }  // namespace spawntpl::detail

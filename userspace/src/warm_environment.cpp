@@ -5,6 +5,7 @@
 #include "warm_protocol.hpp"
 
 #include <algorithm>
+#include <bitset>
 
 namespace spawntpl::detail {
 
@@ -31,16 +32,30 @@ constexpr std::string_view preload = "LD_PRELOAD=";
 }  // namespace
 
 bool read_before_main(std::string_view entry) {
-    return std::ranges::any_of(prefixes,
+    // Most begin with another letter.
+    static const std::bitset<256> first_letters = [] {
+        std::bitset<256> letters;
+        for (std::string_view prefix : prefixes)
+            letters.set(static_cast<unsigned char>(prefix.front()));
+        return letters;
+    }();
+    return !entry.empty() && first_letters[static_cast<unsigned char>(entry.front())] &&
+           std::ranges::any_of(prefixes,
                                [&](std::string_view prefix) { return entry.starts_with(prefix); });
 }
 
-std::string entries_before_main(char* const* envp) {
-    std::string entries;
+EntriesBeforeMain::EntriesBeforeMain(char* const* envp) {
     for (; envp && *envp; ++envp)
         if (read_before_main(*envp))
-            entries.append(*envp).push_back('\0');
-    return entries;
+            entries_.emplace_back(*envp);
+}
+
+bool EntriesBeforeMain::same(char* const* envp) const {
+    auto next = entries_.begin();
+    for (; envp && *envp; ++envp)
+        if (read_before_main(*envp) && (next == entries_.end() || *next++ != *envp))
+            return false;
+    return next == entries_.end();
 }
 
 std::vector<std::string> template_environment(char* const* envp, const std::string& object) {
@@ -59,8 +74,7 @@ std::vector<std::string> template_environment(char* const* envp, const std::stri
     entries.push_back(std::string(preload) + preloads);
     // Else each child would resolve the same symbols again.
     entries.push_back("LD_BIND_NOW=1");
-    entries.push_back(std::string(warm_variable) + "=" + std::to_string(warm_socket) + "," +
-                      std::to_string(warm_page));
+    entries.push_back(std::string(warm_variable) + "=1");
     return entries;
 }
 

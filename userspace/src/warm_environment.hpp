@@ -11,8 +11,17 @@ namespace spawntpl::detail {
 /// main(): what it has done with it is done for all children of a template process.
 bool read_before_main(std::string_view entry);
 
-/// Those entries, to compare.
-std::string entries_before_main(char* const* envp);
+/// Those entries of an environment, to compare.
+class EntriesBeforeMain {
+public:
+    explicit EntriesBeforeMain(char* const* envp);
+
+    /// Whether @p envp has the same, in the same order.
+    bool same(char* const* envp) const;
+
+private:
+    std::vector<std::string> entries_;
+};
 
 /// The environment of a template process that is started in the place of a program with @p envp.
 std::vector<std::string> template_environment(char* const* envp, const std::string& object);

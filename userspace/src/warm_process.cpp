@@ -3,16 +3,15 @@
 
 #include "above_stdio.hpp"
 #include "process_stat.hpp"
-#include "warm_environment.hpp"
 
 #include <spawntpl/run.hpp>
 #include <spawntpl/template.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <ctime>
 
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -24,9 +23,6 @@
 namespace spawntpl::detail {
 
 namespace {
-
-/// How often a wait for an answer looks whether one can still come.
-constexpr timeval look_around{.tv_sec = 0, .tv_usec = 100'000};
 
 /// The most looks at a template process that does not come to its main().
 constexpr int max_looks_at_capture = 100;
@@ -57,6 +53,17 @@ long wait_for(idtype_t type, pid_t id, siginfo_t& info, int options) {
     return result;
 }
 
+/// Of a child. Others may have reaped it.
+void kill_and_reap(const Fd& pidfd) {
+    siginfo_t info;
+    // Another process may have got the number of one that others have reaped.
+    if (wait_for(static_cast<idtype_t>(P_PIDFD), pidfd.get(), info,
+                 WEXITED | WNOHANG | WNOWAIT | __WALL) != 0)
+        return;
+    syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+    wait_for(static_cast<idtype_t>(P_PIDFD), pidfd.get(), info, WEXITED | __WALL);
+}
+
 /// Whether the dynamic linker loads the preloaded object into this program, and what it loads at
 /// all: without it the program itself would run in the place of a template process.
 std::string why_not_preloaded(const Template& program, const Launch& launch,
@@ -77,36 +84,34 @@ std::string why_not_preloaded(const Template& program, const Launch& launch,
 
 }  // namespace
 
-std::expected<std::unique_ptr<WarmProcess>, std::string> WarmProcess::start(const Launch& launch,
+std::expected<std::shared_ptr<WarmProcess>, std::string> WarmProcess::start(const Launch& launch,
                                                                             CallerState state) {
     // Where a file changes meanwhile, once more.
     for (int tries = 0; tries < 3; ++tries) {
         timespec before;
         clock_gettime(CLOCK_REALTIME_COARSE, &before);
-        std::unique_ptr<WarmProcess> process(new WarmProcess(launch, state));
+        std::shared_ptr<WarmProcess> process(new WarmProcess(launch, state));
         if (std::string wrong = process->run(launch); !wrong.empty())
             return std::unexpected(std::move(wrong));
-        if (!process->files_.changed_since(before))
+        if (!process->files_.changed_since(before) && !process->files_.changed())
             return process;
     }
     return std::unexpected("the program's files are being changed");
 }
 
 WarmProcess::WarmProcess(const Launch& launch, CallerState state)
-    : owner_(getpid()),
-      state_(std::move(state)),
-      environment_(entries_before_main(launch.envp())) {}
+    : owner_(getpid()), state_(std::move(state)), environment_(launch.envp()) {}
 
 WarmProcess::~WarmProcess() {
     int error = errno;
-    if (page_)
-        munmap(page_, sizeof(*page_));
     // In a copy of the owner, the process is not its child.
     if (pidfd_ && getpid() == owner_) {
-        syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-        siginfo_t info;
-        wait_for(static_cast<idtype_t>(P_PIDFD), pidfd_.get(), info, WEXITED | __WALL);
+        kill_and_reap(pidfd_);
+        for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
+            end_child(lane);
     }
+    if (page_)
+        munmap(page_, sizeof(*page_));
     errno = error;
 }
 
@@ -115,7 +120,7 @@ std::string WarmProcess::why_unfit(const Launch& launch, const CallerState& now)
         return "the template process is that of another process";
     if (std::string_view what = now.difference(state_); !what.empty())
         return "the caller's " + std::string(what) + " is not what the template process has";
-    if (entries_before_main(launch.envp()) != environment_)
+    if (!environment_.same(launch.envp()))
         return "an environment variable that libraries read is not what the template process has";
     if (const std::string* file = files_.changed())
         return "the file " + *file + " has changed";
@@ -123,12 +128,12 @@ std::string WarmProcess::why_unfit(const Launch& launch, const CallerState& now)
 }
 
 std::string WarmProcess::run(const Launch& launch) {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    Fd theirs = control_.open();
+    std::array<Fd, warm_lanes> lanes;
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane)
+        lanes[lane] = lanes_[lane].channel.open();
+    if (!theirs || !std::ranges::all_of(lanes, [](const Fd& fd) { return bool(fd); }))
         return "no socket: " + std::generic_category().message(errno);
-    socket_ = above_stdio(ends[0]);
-    Fd theirs = above_stdio(ends[1]);
-    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &look_around, sizeof(look_around));
     Fd page(memfd_create("spawntpl-warm", MFD_CLOEXEC));
     if (!page || ftruncate(page.get(), sizeof(WarmPage)) != 0)
         return "no memory in common: " + std::generic_category().message(errno);
@@ -148,6 +153,8 @@ std::string WarmProcess::run(const Launch& launch) {
     command.arg0(launch.argv()[0]).env(std::move(environment));
     command.null(STDIN_FILENO).null(STDOUT_FILENO).null(STDERR_FILENO);
     command.fd(warm_socket, theirs.get()).fd(warm_page, page.get());
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane)
+        command.fd(warm_first_lane + static_cast<int>(lane), lanes[lane].get());
     command.signal_mask(all_signals());
     auto child = program->spawn(command);
     if (!child)
@@ -155,7 +162,9 @@ std::string WarmProcess::run(const Launch& launch) {
     pid_ = child->pid();
     pidfd_ = Fd(fcntl(child->pidfd(), F_DUPFD_CLOEXEC, first_after_stdio));
     child->detach();
+    // The end of the template process is to be seen.
     theirs.reset();
+    lanes = {};
     return hear_hello(launch.program().path);
 }
 
@@ -163,7 +172,7 @@ std::string WarmProcess::hear_hello(const std::string& path) {
     std::vector<char> text(warm_max_request);
     ssize_t length = -1;
     for (int looks = 0; length < 0; ++looks) {
-        length = recv(socket_.get(), text.data(), text.size(), 0);
+        length = recv(control_.fd(), text.data(), text.size(), 0);
         if (length < 0 && errno != EINTR && (errno != EAGAIN || looks >= max_looks_at_capture))
             return "the template process does not come to its main()";
     }
@@ -192,155 +201,172 @@ std::string WarmProcess::hear_hello(const std::string& path) {
         loaded.st_dev != named.st_dev || loaded.st_ino != named.st_ino)
         return "the program's file is being changed";
     files_.add(path);
+    files_.watch();
     return {};
 }
 
-WarmProcess::Answer WarmProcess::spawn(WarmMessage& message, const Launch& launch) {
-    page_->child = 0;
-    int error = 0;
-    if (!send(message.bytes(++serial_), message.fds(), error)) {
-        if (error == EPIPE || error == ECONNRESET || error == ECONNREFUSED)
-            return Gone{};
-        return Refused{"the request cannot be sent: " + std::generic_category().message(error)};
+/// The use of a lane by one start.
+class WarmProcess::Turn {
+public:
+    /// Waits until one is free.
+    Turn(WarmProcess& process, bool on_demand) : process_(process) {
+        std::unique_lock lock(process.mutex_);
+        process.free_.wait(lock, [&] {
+            std::size_t first = on_demand ? warm_lane_on_demand : 0;
+            std::size_t end = on_demand ? warm_lanes : warm_lane_on_demand;
+            for (lane_ = first; lane_ < end; ++lane_)
+                if (!process.lanes_[lane_].busy)
+                    return true;
+            return false;
+        });
+        process.lanes_[lane_].busy = true;
     }
-    for (;;) {
-        WarmReply reply{};
-        Fd pidfd;
-        bool answered = receive(reply, pidfd, 0);
-        bool gone = !answered && errno != EAGAIN && errno != EINTR;
+
+    Turn(const Turn&) = delete;
+
+    ~Turn() {
+        {
+            std::lock_guard lock(process_.mutex_);
+            process_.lanes_[lane_].busy = false;
+        }
+        // Not any of them: they may wait for different lanes.
+        process_.free_.notify_all();
+    }
+
+    std::size_t lane() const { return lane_; }
+
+private:
+    WarmProcess& process_;
+    std::size_t lane_;
+};
+
+WarmProcess::Answer WarmProcess::spawn(const WarmMessage& message, const Launch& launch) {
+    const std::optional<int>& cgroup = launch.command().attributes().cgroup;
+    Turn turn(*this, cgroup.has_value());
+    Lane& lane = lanes_[turn.lane()];
+    if (ended_ || (!lane.filled && !fill(turn.lane(), cgroup)))
+        return Gone{};
+    WarmReply reply{};
+    Fd pidfd;
+    if (!hear(turn.lane(), reply, pidfd))
+        return give_up(turn.lane(), pidfd);
+    if (reply.step == WarmStep::ready) {
+        if (!pidfd)
+            // There was no room for it. The child has not got its request: it is still there.
+            pidfd = above_stdio(static_cast<int>(syscall(SYS_pidfd_open, reply.pid, 0)));
+        if (!pidfd) {
+            Error error = launch.clone_error(errno);
+            give_up(turn.lane(), pidfd);
+            return error;
+        }
+        if (!lane.channel.send(message.bytes(), message.fds())) {
+            int error = errno;
+            give_up(turn.lane(), pidfd);
+            if (error == EPIPE || error == ECONNRESET)
+                return Gone{};
+            return Refused{"the request cannot be sent: " + std::generic_category().message(error)};
+        }
+        if (!hear(turn.lane(), reply, pidfd))
+            return give_up(turn.lane(), pidfd);
+    }
+    lane.filled = false;
+    ++starts_;
+    // For the next start, while this child runs.
+    if (turn.lane() != warm_lane_on_demand)
+        fill(turn.lane());
+    return judge(reply, std::move(pidfd), message);
+}
+
+/// Has the template process make a child.
+bool WarmProcess::fill(std::size_t lane, std::optional<int> cgroup) {
+    lanes_[lane].serial = ++serial_;
+    page_->children[lane] = 0;
+    WarmFill fill{.magic = warm_magic,
+                  .version = warm_version,
+                  .lane = static_cast<std::uint32_t>(lane),
+                  .serial = lanes_[lane].serial};
+    std::span<const int> fds(cgroup ? &*cgroup : nullptr, cgroup ? 1 : 0);
+    lanes_[lane].filled = control_.send(std::as_bytes(std::span(&fill, 1)), fds);
+    if (!lanes_[lane].filled)
+        ended_ = true;
+    return lanes_[lane].filled;
+}
+
+/// Waits for what a child says; false if it will not say anything.
+bool WarmProcess::hear(std::size_t lane, WarmReply& reply, Fd& pidfd) {
+    const Lane& own = lanes_[lane];
+    while (!own.channel.receive(own.serial, reply, pidfd)) {
         // It may have said its word between the look at the socket and its end.
-        bool ended = !answered && child_has_ended() && !receive(reply, pidfd, MSG_DONTWAIT);
-        if (ended)
-            return reap_early(launch);
-        if (reply.magic == warm_magic && reply.serial == serial_) {
-            ++starts_;
-            wait_until_closed();
-            return judge(reply, std::move(pidfd), message, launch);
-        }
-        if (gone)
-            return Gone{};
-        if (!answered && is_stopped())
-            syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-    }
-}
-
-/// Until the template process has no copies of the request's descriptors any more.
-void WarmProcess::wait_until_closed() {
-    constexpr timespec time{.tv_sec = 0, .tv_nsec = look_around.tv_usec * 1000};
-    while (page_->closed != serial_) {
-        page_->awaited = 1;
-        std::uint32_t seen = page_->closed;
-        if (seen != serial_ &&
-            syscall(SYS_futex, &page_->closed, FUTEX_WAIT, seen, &time, nullptr, 0) != 0 &&
-            errno == ETIMEDOUT) {
-            pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-            if (poll(&ended, 1, 0) > 0)
-                break;
-            if (is_stopped())
-                syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-        }
-    }
-    page_->awaited = 0;
-}
-
-bool WarmProcess::send(const std::vector<std::byte>& bytes, const std::vector<int>& fds,
-                       int& error) {
-    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(warm_max_fds * sizeof(int))] = {};
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    std::size_t size = fds.size() * sizeof(int);
-    if (size != 0) {
-        header.msg_control = control;
-        header.msg_controllen = CMSG_SPACE(size);
-        cmsghdr* rights = CMSG_FIRSTHDR(&header);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(size);
-        std::memcpy(CMSG_DATA(rights), fds.data(), size);
-    }
-    ssize_t sent;
-    do
-        sent = sendmsg(socket_.get(), &header, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    error = errno;
-    return sent >= 0;
-}
-
-/// False and errno, EPIPE at the end, if there is no answer.
-bool WarmProcess::receive(WarmReply& reply, Fd& pidfd, int flags) {
-    iovec part{&reply, sizeof(reply)};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    header.msg_control = control;
-    header.msg_controllen = sizeof(control);
-    ssize_t length = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | flags);
-    if (length == 0)
-        errno = EPIPE;
-    if (length <= 0)
-        return false;
-    cmsghdr* rights = CMSG_FIRSTHDR(&header);
-    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-        int fd;
-        std::memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
-        pidfd = above_stdio(fd);
+        if (errno == EPIPE || (!child_may_answer(lane, pidfd) &&
+                               !own.channel.receive(own.serial, reply, pidfd, MSG_DONTWAIT)))
+            return false;
     }
     return true;
 }
 
-WarmProcess::Answer WarmProcess::judge(const WarmReply& reply, Fd pidfd, const WarmMessage& message,
-                                       const Launch& launch) {
+/// Whether what is late may still come. What is stopped is ended.
+bool WarmProcess::child_may_answer(std::size_t lane, const Fd& pidfd) const {
+    auto is_over = [](const Fd& process, pid_t pid) {
+        pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+        if (poll(&ended, 1, 0) > 0)
+            return true;
+        // Not by a wait, which others may have done.
+        auto stat = read_stat(pid);
+        if (stat && stat->state == 'T')
+            syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+        return false;
+    };
+    pid_t child = page_->children[lane];
+    if (pidfd)
+        return !is_over(pidfd, child);
+    if (child == 0)
+        return !is_over(pidfd_, pid_);
+    Fd found(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+    return found && !is_over(found, child);
+}
+
+/// Nobody uses the process any more after a child that has ended too early.
+WarmProcess::Answer WarmProcess::give_up(std::size_t lane, const Fd& pidfd) {
+    ended_ = true;
+    if (pidfd) {
+        lanes_[lane].filled = false;
+        kill_and_reap(pidfd);
+    }
+    return Gone{};
+}
+
+WarmProcess::Answer WarmProcess::judge(const WarmReply& reply, Fd pidfd,
+                                       const WarmMessage& message) {
+    if (reply.step == WarmStep::started)
+        return Started{reply.pid, std::move(pidfd)};
+    if (pidfd) {
+        siginfo_t info;
+        wait_for(static_cast<idtype_t>(P_PIDFD), pidfd.get(), info, WEXITED | __WALL);
+    }
     if (reply.step == WarmStep::refused)
         return Refused{reply.error == EMFILE ? "the template process may not have so many "
                                                "descriptors"
                                              : "the template process does not take the request"};
-    if (reply.step == WarmStep::started) {
-        // There was no room for it; but it is this process's child, and may be gone already.
-        if (!pidfd)
-            pidfd = above_stdio(static_cast<int>(syscall(SYS_pidfd_open, reply.pid, 0)));
-        if (pidfd || errno == ESRCH)
-            return Started{reply.pid, std::move(pidfd)};
-        int error = errno;
-        kill(reply.pid, SIGKILL);
-        siginfo_t info;
-        wait_for(P_PID, reply.pid, info, WEXITED | __WALL);
-        return launch.clone_error(error);
-    }
-    if (reply.step != WarmStep::clone) {
-        siginfo_t info;
-        wait_for(P_PID, reply.pid, info, WEXITED | __WALL);
-    }
     if (auto error = message.error(reply))
         return std::move(*error);
     return Refused{"a child cannot be made like the caller: " +
                    std::generic_category().message(reply.error)};
 }
 
-/// Whether a child was born, and has ended.
-bool WarmProcess::child_has_ended() const {
-    siginfo_t info;
-    return page_->child != 0 &&
-           wait_for(P_PID, page_->child, info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
-           info.si_pid != 0;
-}
-
-/// A child that has ended before it could say a word.
-Error WarmProcess::reap_early(const Launch& launch) {
-    siginfo_t info;
-    wait_for(P_PID, page_->child, info, WEXITED | __WALL);
-    Error error = launch.program_error(EINTR, Step::execute);
-    error.detail =
-        "signal " + std::to_string(info.si_status) + " ended the child before it had a program";
-    return error;
-}
-
-/// Not by a wait, which others may have done.
-bool WarmProcess::is_stopped() const {
-    auto stat = read_stat(pid_);
-    return stat && stat->state == 'T';
+/// Reaps the child of a lane that no start has used. There is no template process any more.
+void WarmProcess::end_child(std::size_t lane) {
+    Lane& own = lanes_[lane];
+    if (!own.filled)
+        return;
+    WarmReply reply{};
+    Fd pidfd;
+    bool ready = own.channel.receive(own.serial, reply, pidfd, MSG_DONTWAIT);
+    // It ends when it sees this, but not while it is stopped.
+    own.channel.close();
+    if (!pidfd && (ready || page_->children[lane] != 0))
+        pidfd = Fd(static_cast<int>(syscall(SYS_pidfd_open, page_->children[lane], 0)));
+    if (pidfd)
+        kill_and_reap(pidfd);
 }
 
 }  // namespace spawntpl::detail

@@ -3,31 +3,40 @@
 
 #include "backend.hpp"
 #include "caller_state.hpp"
+#include "warm_channel.hpp"
+#include "warm_environment.hpp"
 #include "warm_program.hpp"
 #include "warm_protocol.hpp"
 #include "warm_request.hpp"
+#include "watched_files.hpp"
 
+#include <array>
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <expected>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <variant>
 
 namespace spawntpl::detail {
 
 /// A process that has the program's linked image and stands before its main(): a child of the
-/// caller, of whose descriptors it has none but its own socket. It ends with its owner.
+/// caller, of whose descriptors it has none but its own sockets. It ends with its owner.
 ///
-/// For one thread at a time.
+/// It makes the child of the next start ahead of time. Shared by threads.
 class WarmProcess {
 public:
     /// Starts one as the calling thread would start the program for @p launch. Why there can be
     /// none, in words.
-    static std::expected<std::unique_ptr<WarmProcess>, std::string> start(const Launch& launch,
+    static std::expected<std::shared_ptr<WarmProcess>, std::string> start(const Launch& launch,
                                                                           CallerState state);
 
     WarmProcess(const WarmProcess&) = delete;
 
-    /// Ends and reaps it.
+    /// Ends and reaps it and the children that were not used.
     ~WarmProcess();
 
     /// What the thread was like that started it.
@@ -41,7 +50,10 @@ public:
 
     std::chrono::steady_clock::time_point born() const { return born_; }
 
-    /// The process has ended, and there is no child.
+    /// Whether no more children will come.
+    bool has_ended() const { return ended_; }
+
+    /// There is no child, because the process or the child has ended before its main().
     struct Gone {};
 
     /// It cannot do this one; why.
@@ -52,33 +64,46 @@ public:
     using Answer = std::variant<Started, Error, Refused, Gone>;
 
     /// Starts a child.
-    Answer spawn(WarmMessage& message, const Launch& launch);
+    Answer spawn(const WarmMessage& message, const Launch& launch);
 
 private:
+    class Turn;
+
+    /// A child that waits for its request, or will.
+    struct Lane {
+        WarmChannel channel;
+        bool busy = false;
+        bool filled = false;       ///< there is a child, or one was asked for
+        std::uint32_t serial = 0;  ///< of that
+    };
+
     WarmProcess(const Launch& launch, CallerState state);
 
     std::string run(const Launch& launch);
     std::string hear_hello(const std::string& path);
-    void wait_until_closed();
-    bool send(const std::vector<std::byte>& bytes, const std::vector<int>& fds, int& error);
-    bool receive(WarmReply& reply, Fd& pidfd, int flags);
-    Answer judge(const WarmReply& reply, Fd pidfd, const WarmMessage& message,
-                 const Launch& launch);
-    bool child_has_ended() const;
-    Error reap_early(const Launch& launch);
-    bool is_stopped() const;
+    bool fill(std::size_t lane, std::optional<int> cgroup = {});
+    bool hear(std::size_t lane, WarmReply& reply, Fd& pidfd);
+    bool child_may_answer(std::size_t lane, const Fd& pidfd) const;
+    Answer give_up(std::size_t lane, const Fd& pidfd);
+    static Answer judge(const WarmReply& reply, Fd pidfd, const WarmMessage& message);
+    void end_child(std::size_t lane);
 
     pid_t owner_;
     pid_t pid_ = -1;
     Fd pidfd_;
-    Fd socket_;
+    WarmChannel control_;
     WarmPage* page_ = nullptr;
     CallerState state_;
-    std::string environment_;  ///< what of it libraries may have read
+    EntriesBeforeMain environment_;
     WatchedFiles files_;
-    std::uint32_t serial_ = 0;
-    std::uint64_t starts_ = 0;
     std::chrono::steady_clock::time_point born_ = std::chrono::steady_clock::now();
+    std::atomic<std::uint32_t> serial_ = 0;
+    std::atomic<std::uint64_t> starts_ = 0;
+    std::atomic<bool> ended_ = false;
+
+    std::array<Lane, warm_lanes> lanes_;
+    std::mutex mutex_;  ///< of the lanes' `busy`
+    std::condition_variable free_;
 };
 
 }  // namespace spawntpl::detail

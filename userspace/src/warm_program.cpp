@@ -2,13 +2,14 @@
 #include "warm_program.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -165,41 +166,6 @@ std::string why_never_warm(const Program& program) {
 const std::string& warm_object() {
     static const std::string path = find_warm_object();
     return path;
-}
-
-WatchedFiles::Identity WatchedFiles::Identity::of(const std::string& path) {
-    struct stat status;
-    if (stat(path.c_str(), &status) != 0)
-        return {};
-    return {.device = status.st_dev,
-            .inode = status.st_ino,
-            .size = status.st_size,
-            .changed = status.st_ctim};
-}
-
-bool WatchedFiles::Identity::operator==(const Identity& other) const {
-    return device == other.device && inode == other.inode && size == other.size &&
-           changed.tv_sec == other.changed.tv_sec && changed.tv_nsec == other.changed.tv_nsec;
-}
-
-void WatchedFiles::add(std::string path) {
-    Identity identity = Identity::of(path);
-    files_.emplace_back(std::move(path), identity);
-}
-
-const std::string* WatchedFiles::changed() const {
-    for (const auto& [path, identity] : files_)
-        if (Identity::of(path) != identity)
-            return &path;
-    return nullptr;
-}
-
-bool WatchedFiles::changed_since(const timespec& time) const {
-    return std::ranges::any_of(files_, [&](const auto& file) {
-        const timespec& changed = file.second.changed;
-        return changed.tv_sec > time.tv_sec ||
-               (changed.tv_sec == time.tv_sec && changed.tv_nsec > time.tv_nsec);
-    });
 }
 
 }  // namespace spawntpl::detail

@@ -110,8 +110,6 @@ const char* decode_warm_request(std::span<std::byte> message, std::uint32_t fds,
         return "a request of another size than its message";
     if (head.nr_fds != fds)
         return "descriptors were lost";
-    if (head.cgroup < -1 || head.cgroup >= static_cast<std::int64_t>(fds))
-        return "a cgroup that did not come along";
 
     std::span<std::byte> operands;
     if (head.nr_moves > warm_max_fds || !parts.take(head.nr_moves, plan.moves) ||

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // What the library and the object that it preloads into a template process say to each other, over
-// a socket of whole messages that only these two have. Both are of one build, but a message is
-// checked as if anybody had sent it.
+// sockets of whole messages that nobody else has. Both are of one build, but a message is checked
+// as if anybody had sent it.
+//
+//   owner -> template process   WarmFill    have a child on this lane
+//   child -> owner              WarmReply   ready, with a pidfd of it
+//   owner -> child              WarmRequest what it is to become, with its descriptors
+//   child -> owner              WarmReply   started, or what has failed
 #pragma once
 
 #include "child_action.hpp"
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -27,20 +31,39 @@ inline constexpr std::uint32_t warm_max_fds = 253;
 
 inline constexpr std::uint32_t warm_max_actions = 1024;
 
-/// Of the environment variable that tells the preloaded object its descriptors: "SOCKET,PAGE".
+/// The most arguments and environment entries.
+inline constexpr std::uint32_t warm_max_strings = 16 * 1024 - 2;
+
+/// Of the environment variable that tells the preloaded object what it is loaded for.
 inline constexpr char warm_variable[] = "SPAWNTPL_WARM";
 
-/// The program's socket and its page, in the template process.
+/// Where a child is made and gets its request: the most that are made at once. The last one is for
+/// children that are made when they are asked for, the others have a child in advance.
+inline constexpr std::uint32_t warm_lanes = 3;
+inline constexpr std::uint32_t warm_lane_on_demand = warm_lanes - 1;
+
+/// The descriptors of the template process: its socket, its end of each lane, its page.
 inline constexpr int warm_socket = 3;
-inline constexpr int warm_page = 4;
+inline constexpr int warm_first_lane = warm_socket + 1;
+inline constexpr int warm_page = warm_first_lane + static_cast<int>(warm_lanes);
+
+/// Of a child before its main(): its lane.
+inline constexpr int warm_child_socket = warm_socket;
+
+/// May come with one descriptor: the cgroup that the child is to be born in.
+struct WarmFill {
+    std::uint32_t magic;
+    std::uint32_t version;
+    std::uint32_t lane;
+    std::uint32_t serial;  ///< of what the child answers
+};
 
 /// The first of a request. Behind it, without gaps: its WarmMove, its spawn_template_action, the
 /// operands of these, and the strings of the arguments and the environment, each with its NUL.
 struct WarmRequest {
     std::uint32_t magic;
     std::uint32_t version;
-    std::uint32_t size;    ///< of the whole message
-    std::uint32_t serial;  ///< comes back with the answer
+    std::uint32_t size;  ///< of the whole message
 
     std::uint32_t nr_fds;  ///< that come with the message
     std::uint32_t nr_moves;
@@ -49,7 +72,6 @@ struct WarmRequest {
     std::uint32_t argc;           ///< from 1
     std::uint32_t envc;
 
-    std::int32_t cgroup;  ///< which of the descriptors is the cgroup to be born in, or -1
     std::uint32_t after;  ///< the first of the actions that come after the moves
 
     // Beside the actions, which do not know these.
@@ -65,20 +87,20 @@ struct WarmMove {
     std::uint32_t source;  ///< which of the descriptors
 };
 
-/// Where a request has ended.
+/// How far a child has come. After another one than the first two, it ends.
 enum class WarmStep : std::uint32_t {
-    started,
-    action,   ///< in the child: `index` is that of the action
-    move,     ///< in the child: `index` is that of the move
-    clone,    ///< there is no child
-    refused,  ///< the template process cannot do it; there is no child
-    prepare,  ///< in the child, with what every child needs
+    ready,    ///< for a request; a pidfd comes along
+    started,  ///< its main()
+    action,   ///< has failed: `index` is that of the action
+    move,     ///< has failed: `index` is that of the move
+    clone,    ///< has failed: there is no child; from the template process
+    refused,  ///< a request that it cannot take
+    prepare,  ///< has failed: what every child needs
 };
 
-/// The answer. From the child itself, with a pidfd of it, unless there is none.
 struct WarmReply {
     std::uint32_t magic;
-    std::uint32_t serial;
+    std::uint32_t serial;  ///< of the WarmFill
     WarmStep step;
     std::int32_t pid;
     std::int32_t index;
@@ -95,18 +117,10 @@ struct WarmHello {
 
 /// Memory that owner and template process share, and children do not have.
 struct WarmPage {
-    /// Written by the kernel as soon as there is a child: its pid is known even if nobody lives to
-    /// tell it.
-    volatile pid_t child;
-
-    /// The serial of the last request whose descriptors the template process has closed: a child
-    /// may have ended by then, and who reads from its pipe must not wait for a copy. A futex.
-    std::atomic<std::uint32_t> closed;
-
-    std::atomic<std::uint32_t> awaited;  ///< whether the owner sleeps for that
+    /// Written by the kernel as soon as a lane has a child: its pid is known even if nobody lives
+    /// to tell it.
+    volatile pid_t children[warm_lanes];
 };
-
-static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
 /// A request that has been checked, in the memory of its message. The operands of its actions are
 /// pointers; the descriptors that they name are still numbers of those that came with it.

@@ -67,13 +67,8 @@ bool WarmMessage::strings_too_long() const {
     WarmRequest head;
     std::memcpy(&head, bytes_.data(), sizeof(head));
     constexpr std::size_t always_taken = 128 * 1024;
-    return bytes_.size() > warm_max_request ||
+    return bytes_.size() > warm_max_request || head.argc + head.envc > warm_max_strings ||
            strings_size_ + (head.argc + head.envc) * sizeof(char*) > always_taken;
-}
-
-const std::vector<std::byte>& WarmMessage::bytes(std::uint32_t serial) {
-    std::memcpy(bytes_.data() + offsetof(WarmRequest, serial), &serial, sizeof(serial));
-    return bytes_;
 }
 
 std::optional<Error> WarmMessage::error(const WarmReply& reply) const {
@@ -224,7 +219,6 @@ void WarmMessage::assemble(const CallerState& now, const CallerState& then) {
     head.nr_moves = static_cast<std::uint32_t>(moves.size());
     head.nr_actions = static_cast<std::uint32_t>(encoded_.size());
     head.operands_size = static_cast<std::uint32_t>(operands_.size());
-    head.cgroup = attributes.cgroup ? static_cast<std::int32_t>(send_fd(*attributes.cgroup)) : -1;
     head.after = static_cast<std::uint32_t>(after_);
     head.mask = attributes.signal_mask ? attributes.signal_mask->bits() : now.blocked;
     head.ignored = now.ignored & ~then.ignored;

@@ -24,8 +24,7 @@ public:
     /// asked for.
     Result<std::string> build(const CallerState& now, const CallerState& then);
 
-    /// With this number, to know its answer.
-    const std::vector<std::byte>& bytes(std::uint32_t serial);
+    const std::vector<std::byte>& bytes() const { return bytes_; }
 
     /// That go with it, by the caller's numbers.
     const std::vector<int>& fds() const { return fds_; }

@@ -41,30 +41,6 @@ bool put(int source, int target) {
     return syscall(SYS_dup3, source, target, 0) >= 0;
 }
 
-void close_between(int first, int last) {
-    if (first <= last)
-        syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(last), 0);
-}
-
-/// All but the targets and the two that the child still needs.
-void close_others(Moves moves, int kept, int also_kept) {
-    int next = 0;
-    auto keep = [&](int fd) {
-        close_between(next, fd - 1);
-        next = fd + 1;
-    };
-    int own[] = {kept < also_kept ? kept : also_kept, kept < also_kept ? also_kept : kept};
-    std::size_t own_done = 0;
-    for (const detail::WarmMove& move : moves) {
-        while (own_done < 2 && own[own_done] < move.target)
-            keep(own[own_done++]);
-        keep(move.target);
-    }
-    while (own_done < 2)
-        keep(own[own_done++]);
-    syscall(SYS_close_range, static_cast<unsigned>(next), ~0U, 0);
-}
-
 }  // namespace
 
 int arrange(Moves moves, Descriptors& descriptors) {
@@ -76,14 +52,23 @@ int arrange(Moves moves, Descriptors& descriptors) {
         for (int& fd : descriptors.received)
             if (fd == target && &fd != &descriptors.received[source])
                 free = free && move_away(moves, fd);
-        for (int* own : {&descriptors.socket, &descriptors.pidfd})
-            if (*own == target)
-                free = free && move_away(moves, *own);
+        if (descriptors.socket == target)
+            free = free && move_away(moves, descriptors.socket);
         if (!free || !put(descriptors.received[source], target))
             return static_cast<int>(i);
     }
-    close_others(moves, descriptors.socket, descriptors.pidfd);
     return -1;
+}
+
+void close_all_but(Moves moves) {
+    int next = 0;
+    for (const detail::WarmMove& move : moves) {
+        if (next < move.target)
+            syscall(SYS_close_range, static_cast<unsigned>(next),
+                    static_cast<unsigned>(move.target - 1), 0);
+        next = move.target + 1;
+    }
+    syscall(SYS_close_range, static_cast<unsigned>(next), ~0U, 0);
 }
 
 }  // namespace spawntpl::warm

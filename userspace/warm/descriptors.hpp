@@ -7,15 +7,17 @@
 
 namespace spawntpl::warm {
 
-/// The descriptors of a child: those that came with its request, and two of its own.
+/// The descriptors of a child: those that came with its request, and one of its own.
 struct Descriptors {
     std::span<int> received;
     int socket;
-    int pidfd;
 };
 
-/// Gives the child the targets of @p moves, no others but its own two, which may get other numbers.
-/// Returns the index of the move that failed, with errno, or -1.
+/// Gives the child the targets of @p moves. Its own descriptor may get another number. Returns the
+/// index of the move that failed, with errno, or -1.
 int arrange(std::span<const detail::WarmMove> moves, Descriptors& descriptors);
+
+/// Closes all but the targets of @p moves.
+void close_all_but(std::span<const detail::WarmMove> moves);
 
 }  // namespace spawntpl::warm

@@ -12,8 +12,15 @@
 #include <cstring>
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+extern "C" int __cxa_atexit(void (*)(void*), void*, void*);
+
+extern "C" int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
+                                 void (*init)(), void (*fini)(), void (*linker_fini)(),
+                                 void* stack_end);
 
 namespace {
 
@@ -43,6 +50,20 @@ WarmPage* map_page() {
         return nullptr;
     close(spawntpl::detail::warm_page);
     return static_cast<WarmPage*>(page);
+}
+
+/// From __libc_start_main() to the end of the process.
+void add_code_of_all_programs(spawntpl::warm::WorkingSet& memory, int (*main)(int, char**, char**),
+                              decltype(&__libc_start_main) start, void (*linker_fini)()) {
+    auto add = [&](auto* function) { memory.add_code(reinterpret_cast<const void*>(function)); };
+    add(main);
+    add(start);
+    add(linker_fini);
+    add(&std::exit);
+    add(&_exit);
+    add(&__cxa_atexit);
+    add(&pthread_mutex_lock);
+    add(static_cast<void* (*)(void*, const void*, std::size_t)>(&std::memcpy));
 }
 
 template <typename Function>
@@ -77,7 +98,10 @@ SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int 
     WarmPage* page = map_page();
     if (!page)
         _exit(1);
-    auto plan = spawntpl::warm::serve(image, why_not, *page, {fork_handlers, fork_handler_count});
+    spawntpl::warm::WorkingSet memory;
+    add_code_of_all_programs(memory, main, real, linker_fini);
+    auto plan =
+        spawntpl::warm::serve(image, memory, why_not, *page, {fork_handlers, fork_handler_count});
     return real(main, static_cast<int>(plan.request->argc), plan.argv, init, fini, linker_fini,
                 stack_end);
 }

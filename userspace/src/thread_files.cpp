@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "thread_files.hpp"
+
+#include "above_stdio.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace spawntpl::detail {
+
+namespace {
+
+/// A number that a copy of this process does not have: by memory that a fork, of whatever kind,
+/// leaves empty.
+std::uint64_t process_generation() {
+    static std::atomic<std::uint64_t>* const here = [] {
+        constexpr std::size_t size = 4096;
+        void* page =
+            mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (page == MAP_FAILED)
+            return static_cast<std::atomic<std::uint64_t>*>(nullptr);
+        if (madvise(page, size, MADV_WIPEONFORK) != 0) {
+            munmap(page, size);
+            page = nullptr;
+        }
+        return static_cast<std::atomic<std::uint64_t>*>(page);
+    }();
+    static std::atomic<std::uint64_t> last = 0;
+    if (!here)
+        return ++last;
+    std::uint64_t generation = here->load();
+    if (generation == 0 && here->compare_exchange_strong(generation, last + 1))
+        generation = ++last;
+    return generation;
+}
+
+std::string_view read_again(const Fd& fd, std::span<char> buffer) {
+    ssize_t length = fd ? pread(fd.get(), buffer.data(), buffer.size(), 0) : -1;
+    return {buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+Fd open_own(const std::string& name, int flags = 0) {
+    return above_stdio(open(("/proc/thread-self/" + name).c_str(), O_RDONLY | O_CLOEXEC | flags));
+}
+
+}  // namespace
+
+ThreadFiles::ThreadFiles()
+    : status_(open_own("status")),
+      cgroup_(open_own("cgroup")),
+      oom_score_(open_own("oom_score_adj")),
+      namespaces_(open_own("ns", O_DIRECTORY)) {}
+
+bool ThreadFiles::is_alive() const {
+    char byte;
+    return !read_again(oom_score_, {&byte, 1}).empty();
+}
+
+std::string_view ThreadFiles::status(std::span<char> buffer) const {
+    return read_again(status_, buffer);
+}
+
+std::string_view ThreadFiles::cgroup(std::span<char> buffer) const {
+    return read_again(cgroup_, buffer);
+}
+
+std::string_view ThreadFiles::oom_score(std::span<char> buffer) const {
+    return read_again(oom_score_, buffer);
+}
+
+std::string_view ThreadFiles::name_space(const char* name, std::span<char> buffer) const {
+    ssize_t length = readlinkat(namespaces_.get(), name, buffer.data(), buffer.size());
+    return {buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+std::shared_ptr<const ThreadFiles> KeptThreadFiles::own() {
+    std::uint64_t process = process_generation();
+    auto thread = static_cast<pid_t>(syscall(SYS_gettid));
+    std::lock_guard lock(mutex_);
+    auto found = std::ranges::find_if(
+        kept_, [&](const Kept& kept) { return kept.process == process && kept.thread == thread; });
+    if (found == kept_.end()) {
+        if (kept_.size() == max_kept)
+            kept_.erase(kept_.begin());
+        kept_.push_back({process, thread, std::make_shared<const ThreadFiles>()});
+    } else {
+        std::rotate(found, found + 1, kept_.end());
+        // They may be those of a thread that had this id and has ended.
+        if (!kept_.back().files->is_alive())
+            kept_.back().files = std::make_shared<const ThreadFiles>();
+    }
+    return kept_.back().files;
+}
+
+}  // namespace spawntpl::detail

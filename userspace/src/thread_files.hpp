@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <spawntpl/fd.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace spawntpl::detail {
+
+/// The files of /proc that tell of the thread that opens them: to read one again costs a third of
+/// what it costs to open it.
+class ThreadFiles {
+public:
+    /// Of the calling thread.
+    ThreadFiles();
+
+    /// Whether that thread has not ended.
+    bool is_alive() const;
+
+    /// What is in a file, as far as it fits into @p buffer; empty if it cannot be read.
+    std::string_view status(std::span<char> buffer) const;
+    std::string_view cgroup(std::span<char> buffer) const;
+    std::string_view oom_score(std::span<char> buffer) const;
+
+    /// What a link in the directory "ns" says.
+    std::string_view name_space(const char* name, std::span<char> buffer) const;
+
+private:
+    Fd status_;
+    Fd cgroup_;
+    Fd oom_score_;
+    Fd namespaces_;
+};
+
+/// Those of the last few threads that have asked for theirs: four descriptors of each. Shared by
+/// threads.
+class KeptThreadFiles {
+public:
+    /// Of the calling thread of this process, which may be a copy of one that has asked.
+    std::shared_ptr<const ThreadFiles> own();
+
+private:
+    struct Kept {
+        std::uint64_t process;  ///< see process_generation()
+        pid_t thread;
+        std::shared_ptr<const ThreadFiles> files;
+    };
+
+    static constexpr std::size_t max_kept = 4;
+
+    std::mutex mutex_;
+    std::vector<Kept> kept_;  ///< the latest at the end
+};
+
+}  // namespace spawntpl::detail

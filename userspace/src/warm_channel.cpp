@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "warm_channel.hpp"
+
+#include "above_stdio.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+namespace spawntpl::detail {
+
+namespace {
+
+/// How often a wait for an answer looks whether one can still come.
+constexpr timeval look_around{.tv_sec = 0, .tv_usec = 100'000};
+
+}  // namespace
+
+Fd WarmChannel::open() {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return Fd();
+    socket_ = above_stdio(ends[0]);
+    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &look_around, sizeof(look_around));
+    return above_stdio(ends[1]);
+}
+
+bool WarmChannel::send(std::span<const std::byte> bytes, std::span<const int> fds) const {
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(warm_max_fds * sizeof(int))];
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (!fds.empty()) {
+        header.msg_control = control;
+        header.msg_controllen = CMSG_SPACE(fds.size_bytes());
+        cmsghdr* rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+        std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
+    }
+    ssize_t sent;
+    do
+        sent = sendmsg(socket_.get(), &header, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0;
+}
+
+bool WarmChannel::receive(std::uint32_t serial, WarmReply& reply, Fd& pidfd, int flags) const {
+    for (;;) {
+        iovec part{&reply, sizeof(reply)};
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+        msghdr header{};
+        header.msg_iov = &part;
+        header.msg_iovlen = 1;
+        header.msg_control = control;
+        header.msg_controllen = sizeof(control);
+        ssize_t length = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | flags);
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length == 0 || (length < 0 && errno != EAGAIN))
+            errno = EPIPE;
+        if (length <= 0)
+            return false;
+        cmsghdr* rights = CMSG_FIRSTHDR(&header);
+        if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
+            int fd;
+            std::memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
+            pidfd = above_stdio(fd);
+        }
+        if (length == sizeof(reply) && reply.magic == warm_magic && reply.serial == serial)
+            return true;
+    }
+}
+
+}  // namespace spawntpl::detail

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <spawntpl/fd.hpp>
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/stat.h>
+
+namespace spawntpl::detail {
+
+/// Files that must stay what they are, or be missing as they were, by their names: whatever may
+/// lead a name to another file counts, too. Shared by threads.
+class WatchedFiles {
+public:
+    void add(std::string path);
+
+    /// Has the kernel tell of changes from now on, so that not each look has to be at all files.
+    /// Without an effect where it does not tell of all: on network and overlay file systems, say.
+    void watch();
+
+    /// The first that has changed, or null.
+    const std::string* changed() const;
+
+    /// Whether one has changed since @p time, of CLOCK_REALTIME.
+    bool changed_since(const timespec& time) const;
+
+private:
+    struct Identity {
+        dev_t device = 0;
+        ino_t inode = 0;
+        off_t size = 0;
+        timespec changed{};
+
+        static Identity of(const std::string& path);
+        bool operator==(const Identity& other) const;
+    };
+
+    /// What the kernel tells: of the files, and of the directories that their names lead through.
+    class Notices {
+    public:
+        /// False if it will not tell of all that may happen to the name.
+        bool open();
+        bool add(const std::string& path, int depth = 0);
+
+        /// Whether something has happened that may matter, since the last call.
+        bool come() const;
+
+    private:
+        bool watch(const std::string& path, std::uint32_t events, std::string_view name);
+        bool read_events() const;
+
+        Fd inotify_;
+        Fd mounts_;
+        std::map<int, std::vector<std::string>>
+            names_;  ///< that matter, by the watch of a directory
+    };
+
+    const std::string* differing() const;
+    bool notice_all(Notices& notices) const;
+
+    std::vector<std::pair<std::string, Identity>> files_;
+    mutable std::mutex mutex_;
+    mutable Notices notices_;
+    mutable bool noticing_ = false;
+};
+
+}  // namespace spawntpl::detail

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "birth.hpp"
+
+#include "child_action.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace spawntpl::warm {
+
+namespace {
+
+using detail::SignalBits;
+using detail::WarmStep;
+
+void set_signals(SignalBits signals, void (*disposition)(int)) {
+    for (int number = 1; signals != 0; ++number, signals >>= 1)
+        if (signals & 1)
+            signal(number, disposition);
+}
+
+}  // namespace
+
+detail::WarmPlan Birth::run(ForkHandlers handlers) {
+    if (!image_.renew())
+        fail(WarmStep::prepare, -1, errno);
+    for (const ForkHandler& handler : handlers)
+        if (handler.in_child)
+            handler.in_child();
+    int pidfd = static_cast<int>(syscall(SYS_pidfd_open, *image_.thread_id(), 0));
+    if (pidfd < 0)
+        fail(WarmStep::prepare, -1, errno);
+    touch_message_memory();
+    memory_.populate();
+    say(WarmStep::ready, -1, 0, pidfd);
+    close(pidfd);
+    wait_for_request();
+    become();
+    return plan_;
+}
+
+void Birth::take_lane(std::uint32_t lane) {
+    syscall(SYS_dup3, detail::warm_first_lane + static_cast<int>(lane), detail::warm_child_socket,
+            O_CLOEXEC);
+    syscall(SYS_close_range, detail::warm_child_socket + 1, ~0U, 0);
+}
+
+void Birth::wait_for_request() {
+    Received request = receive(fds_.socket);
+    if (!request.whole)
+        fail(WarmStep::refused, -1, EMFILE);
+    if (decode_warm_request(request.bytes, static_cast<std::uint32_t>(request.fds.size()),
+                            string_pointers(), plan_))
+        fail(WarmStep::refused, -1, EPROTO);
+    fds_.received = request.fds;
+}
+
+void Birth::become() {
+    if (!image_.show_strings(plan_))
+        fail(WarmStep::prepare, -1, errno);
+    const detail::WarmRequest& request = *plan_.request;
+    set_signals(request.ignored, SIG_IGN);
+    set_signals(request.defaulted, SIG_DFL);
+    perform(0, request.after);
+    if (int failed = arrange(plan_.moves, fds_); failed >= 0)
+        fail(WarmStep::move, failed, errno);
+    perform(request.after, request.nr_actions);
+
+    say(WarmStep::started);
+    close_all_but(plan_.moves);
+    image_.use_strings(plan_);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &request.mask, nullptr, sizeof(request.mask));
+}
+
+void Birth::perform(std::uint32_t first, std::uint32_t end) {
+    for (std::uint32_t i = first; i < end; ++i) {
+        spawn_template_action action = plan_.actions[i];
+        if (detail::warm_action_reads_fd(action.type))
+            action.fd = fds_.received[static_cast<std::size_t>(action.fd)];
+        if (!detail::perform_action(action, 0))
+            fail(WarmStep::action, static_cast<int>(i), errno);
+    }
+}
+
+void Birth::say(WarmStep step, int index, int error, int pidfd) const {
+    detail::WarmReply reply{.magic = detail::warm_magic,
+                            .serial = serial_,
+                            .step = step,
+                            .pid = *image_.thread_id(),
+                            .index = index,
+                            .error = error};
+    send(fds_.socket, &reply, sizeof(reply), pidfd);
+}
+
+void Birth::fail(WarmStep step, int index, int error) const {
+    say(step, index, error);
+    for (;;)
+        _exit(127);
+}
+
+}  // namespace spawntpl::warm
