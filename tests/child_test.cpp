@@ -166,8 +166,8 @@ TEST_P(ChildTest, destroying_keeps_errno) {
     ignore.sa_handler = SIG_IGN;
     {
         Child child = start({"never"});
-        EXPECT_TRUE(child.kill());
         sigaction(SIGCHLD, &ignore, &old);
+        EXPECT_TRUE(child.kill());
         siginfo_t info;
         EXPECT_EQ(waitid(P_PIDFD, static_cast<id_t>(child.pidfd()), &info, WEXITED), -1);
         errno = ENOTTY;

@@ -5,6 +5,7 @@
 #include "support.hpp"
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -95,6 +96,7 @@ TEST_F(WarmTest, is_not_loaded_unless_it_is_asked_for) {
     EXPECT_THAT(child.why_not_warm(), IsEmpty());
     EXPECT_TRUE(child.wait());
     EXPECT_THAT(children(), IsEmpty());
+    EXPECT_THAT(read_file("/proc/self/maps"), Not(HasSubstr("spawntpl/warm.so")));
 }
 
 TEST_F(WarmTest, programs_that_are_never_warm) {
@@ -177,7 +179,7 @@ TEST_F(WarmTest, environment_is_the_commands_alone) {
 
 TEST_F(WarmTest, another_locale_is_captured_anew) {
     Template program = allowed("/bin/ls");
-    for (const char* locale : {"C", "C.UTF-8", "C"}) {
+    for (const char* locale : {"C", "C.UTF-8", "xx_YY.UTF-8", "C"}) {
         Command command({"/nonexistent/\xc3\xa4"});
         command.set_env("LC_ALL", locale);
         same(program, "/bin/ls", command);
@@ -192,6 +194,56 @@ TEST_F(WarmTest, changed_program_is_the_one_that_runs) {
     copy_program("/bin/false", directory / "new");
     std::filesystem::rename(directory / "new", directory / "program");
     EXPECT_FALSE(start(program).success());
+}
+
+TEST_F(WarmTest, program_in_another_directory_or_behind_a_link_is_the_one_that_runs) {
+    TemporaryDirectory directory;
+    for (const char* version : {"one", "two"})
+        std::filesystem::create_directory(directory / version);
+    copy_program("/bin/true", directory / "one/program");
+    copy_program("/bin/false", directory / "two/program");
+    std::filesystem::create_symlink("one", directory / "now");
+    Template program = allowed(directory / "now/program");
+    EXPECT_TRUE(start(program).success());
+    std::filesystem::create_symlink("two", directory / "new");
+    std::filesystem::rename(directory / "new", directory / "now");
+    EXPECT_FALSE(start(program).success());
+    std::filesystem::rename(directory / "two", directory / "three");
+    std::filesystem::rename(directory / "one", directory / "two");
+    EXPECT_TRUE(start(program).success());
+    std::filesystem::remove(directory / "now");
+    EXPECT_FALSE(spawntpl::run(program, {}));
+}
+
+TEST_F(WarmTest, captures_anew_as_often_as_it_is_told) {
+    auto template_processes = [](Recapture recapture) {
+        auto program = value_or_throw(
+            Template::open("/bin/true", {.warm = Warm::required, .recapture = recapture}));
+        std::set<pid_t> seen;
+        for (int i = 0; i < 6; ++i) {
+            EXPECT_TRUE(start(program).success());
+            seen.insert(children().at(0));
+        }
+        return seen.size();
+    };
+    EXPECT_EQ(template_processes({}), 1U);
+    EXPECT_EQ(template_processes({.starts = 1}), 6U);
+    EXPECT_EQ(template_processes({.starts = 2}), 3U);
+    EXPECT_EQ(template_processes({.age = std::chrono::milliseconds(0)}), 6U);
+}
+
+TEST_F(WarmTest, holds_less_than_two_megabytes_of_its_own) {
+    Template program = allowed("/bin/true");
+    EXPECT_EQ(start(program).backend, "warm");
+    std::uint64_t kib = 0;
+    for (pid_t pid : wait_for_children(2)) {
+        std::istringstream rollup(read_file("/proc/" + std::to_string(pid) + "/smaps_rollup"));
+        for (std::string line; std::getline(rollup, line);)
+            if (line.starts_with("Private_Dirty:"))
+                kib += std::stoull(line.substr(line.find(':') + 1));
+    }
+    EXPECT_GT(kib, 0U);
+    EXPECT_LE(kib, 2048U);
 }
 
 TEST_F(WarmTest, killed_or_stopped_template_process_is_replaced) {

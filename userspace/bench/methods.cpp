@@ -143,6 +143,8 @@ constexpr std::array table{
         [](const Invocation& invocation) { return prepare_template(invocation, "posix_spawn"); }},
     Method{"clone3", "a template, started by clone3",
            [](const Invocation& invocation) { return prepare_template(invocation, "clone3"); }},
+    Method{"warm", "a template, started as a copy of a process that has the program loaded",
+           [](const Invocation& invocation) { return prepare_template(invocation, "warm"); }},
     Method{"kernel", "a template, started by the kernel",
            [](const Invocation& invocation) { return prepare_template(invocation, "kernel"); }},
     Method{"kernel-nowait", "the same, not waiting for the exec",

@@ -19,10 +19,6 @@ namespace spawntpl::detail {
 
 namespace {
 
-// One address-space layout for so many children, for so long.
-constexpr std::uint64_t max_starts = 1000;
-constexpr std::chrono::minutes max_age{10};
-
 // A template process costs as much as some starts, so it has to be earned by as many: else callers
 // who differ, or a program that cannot be captured, would make each start dearer.
 constexpr int price = 8;
@@ -78,8 +74,10 @@ private:
 
     void drop(const Process& process) const {
         std::lock_guard lock(mutex_);
-        if (process_ == process)
-            process_.reset();
+        if (process_ != process)
+            return;
+        process_.reset();
+        why_none_ = "template processes end again and again";
     }
 
     /// A template process that is fit for this start, a new one if need be.
@@ -93,16 +91,20 @@ private:
             unfit = why_none_;
         }
         // Not under the lock: others may start children meanwhile.
-        if (process && (unfit = why_unfit(*process, launch, now)).empty())
+        bool worn = process && is_worn(*process, launch);
+        if (process && !worn && (unfit = process->why_unfit(launch, now)).empty())
             return process;
 
         std::lock_guard lock(mutex_);
         // Another thread may have replaced it.
-        if (process_ && process_ != process && (unfit = why_unfit(*process_, launch, now)).empty())
+        if (process_ && process_ != process && !is_worn(*process_, launch) &&
+            (unfit = process_->why_unfit(launch, now)).empty())
             return process_;
-        if (budget_ < price)
-            return std::unexpected(std::move(unfit));
-        budget_ -= price;
+        if (!worn) {
+            if (budget_ < price)
+                return std::unexpected(std::move(unfit));
+            budget_ -= price;
+        }
         process.reset();
         process_.reset();
         if (why_none_ = why_never_warm(launch.program()); !why_none_.empty())
@@ -116,15 +118,10 @@ private:
         return process_;
     }
 
-    /// Why there has to be a new template process; empty if there need not.
-    static std::string why_unfit(const WarmProcess& process, const Launch& launch,
-                                 const CallerState& now) {
-        if (process.has_ended())
-            return "the template process has ended";
-        if (process.starts() >= max_starts ||
-            std::chrono::steady_clock::now() - process.born() > max_age)
-            return "the template process has done its part";
-        return process.why_unfit(launch, now);
+    static bool is_worn(const WarmProcess& process, const Launch& launch) {
+        const Recapture& recapture = launch.program().recapture;
+        return process.starts() >= recapture.starts ||
+               std::chrono::steady_clock::now() - process.born() >= recapture.age;
     }
 
     mutable KeptThreadFiles files_;

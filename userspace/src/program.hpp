@@ -6,6 +6,7 @@
 #include <spawntpl/environment.hpp>
 #include <spawntpl/error.hpp>
 #include <spawntpl/fd.hpp>
+#include <spawntpl/template.hpp>
 
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ struct Program {
     std::string path;  ///< absolute; empty for a program given by a descriptor
     Fd fd;             ///< the descriptor, where it was given by one
     std::optional<PreparedEnvironment> env{};
+    Recapture recapture{};
 
     /// What an Error is about.
     const std::string& label() const { return path.empty() ? name : path; }

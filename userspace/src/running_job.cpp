@@ -25,6 +25,7 @@ RunningJob::RunningJob(Job job, Child child, JobResult result, Clock::time_point
       first_token_(first_token) {
     result_.pid = child_.pid();
     result_.backend = child_.backend();
+    result_.why_not_warm = child_.why_not_warm();
 }
 
 void RunningJob::watch() {

@@ -126,6 +126,7 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
         return std::unexpected(std::move(program.error()));
 
     auto state = std::make_shared<State>(std::move(*program), options.command);
+    state->program.recapture = options.recapture;
     if (options.env) {
         auto prepared = detail::prepare_environment(*options.env);
         if (!prepared)

@@ -58,7 +58,8 @@ bool EntriesBeforeMain::same(char* const* envp) const {
     return next == entries_.end();
 }
 
-std::vector<std::string> template_environment(char* const* envp, const std::string& object) {
+std::vector<std::string> template_environment(char* const* envp, const std::string& object,
+                                              bool uses_locales) {
     std::vector<std::string> entries;
     std::string preloads(object);
     for (; envp && *envp; ++envp) {
@@ -74,7 +75,8 @@ std::vector<std::string> template_environment(char* const* envp, const std::stri
     entries.push_back(std::string(preload) + preloads);
     // Else each child would resolve the same symbols again.
     entries.push_back("LD_BIND_NOW=1");
-    entries.push_back(std::string(warm_variable) + "=1");
+    entries.push_back(std::string(warm_variable) + "=" +
+                      (uses_locales ? warm_with_locale : warm_without_locale));
     return entries;
 }
 

@@ -24,6 +24,7 @@ private:
 };
 
 /// The environment of a template process that is started in the place of a program with @p envp.
-std::vector<std::string> template_environment(char* const* envp, const std::string& object);
+std::vector<std::string> template_environment(char* const* envp, const std::string& object,
+                                              bool uses_locales);
 
 }  // namespace spawntpl::detail

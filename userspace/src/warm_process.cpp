@@ -116,6 +116,8 @@ WarmProcess::~WarmProcess() {
 }
 
 std::string WarmProcess::why_unfit(const Launch& launch, const CallerState& now) const {
+    if (ended_)
+        return "the template process has ended";
     if (getpid() != owner_)
         return "the template process is that of another process";
     if (std::string_view what = now.difference(state_); !what.empty())
@@ -146,7 +148,8 @@ std::string WarmProcess::run(const Launch& launch) {
     auto program = Template::open(launch.program().path, {.backend = std::string(cold_backend())});
     if (!program)
         return words(program.error());
-    std::vector<std::string> environment = template_environment(launch.envp(), warm_object());
+    std::vector<std::string> environment =
+        template_environment(launch.envp(), warm_object(), uses_locales(launch.program()));
     if (std::string wrong = why_not_preloaded(*program, launch, environment); !wrong.empty())
         return wrong;
     Command command;
@@ -192,7 +195,9 @@ std::string WarmProcess::hear_hello(const std::string& path) {
     for (++at; at < end; at += std::strlen(at) + 1)
         if (*at == '/')
             files_.add(at);
-    for (const char* file : {"/etc/ld.so.cache", "/etc/ld.so.preload"})
+    // Where the dynamic linker and libc look first.
+    for (const char* file : {"/etc/ld.so.cache", "/etc/ld.so.preload",
+                             "/usr/lib/locale/locale-archive", "/usr/share/locale/locale.alias"})
         files_.add(file);
     // Another file may have taken its name meanwhile.
     struct stat loaded, named;

@@ -163,6 +163,11 @@ std::string why_never_warm(const Program& program) {
     return {};
 }
 
+bool uses_locales(const Program& program) {
+    ElfFile file(program.path);
+    return file && file.read_header() && file.has_dynamic_name("setlocale");
+}
+
 const std::string& warm_object() {
     static const std::string path = find_warm_object();
     return path;

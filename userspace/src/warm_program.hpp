@@ -11,6 +11,9 @@ namespace spawntpl::detail {
 /// try; empty if nothing speaks against it.
 std::string why_never_warm(const Program& program);
 
+/// Whether the program itself calls setlocale(3).
+bool uses_locales(const Program& program);
+
 /// The preloaded object, or empty if it is not installed where the library looks for it.
 const std::string& warm_object();
 

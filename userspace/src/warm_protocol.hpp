@@ -37,6 +37,10 @@ inline constexpr std::uint32_t warm_max_strings = 16 * 1024 - 2;
 /// Of the environment variable that tells the preloaded object what it is loaded for.
 inline constexpr char warm_variable[] = "SPAWNTPL_WARM";
 
+/// Its values: of a program that calls setlocale(3), and of others.
+inline constexpr char warm_with_locale[] = "locale";
+inline constexpr char warm_without_locale[] = "";
+
 /// Where a child is made and gets its request: the most that are made at once. The last one is for
 /// children that are made when they are asked for, the others have a child in advance.
 inline constexpr std::uint32_t warm_lanes = 3;
@@ -108,8 +112,8 @@ struct WarmReply {
 };
 
 /// The template process's first message. Behind it, each with its NUL: why the program cannot be
-/// started warm, empty if it can, and the names of the objects that are loaded, as the dynamic
-/// linker has found them.
+/// started warm, empty if it can, the names of the objects that are loaded, as the dynamic linker
+/// has found them, and those of all files that are mapped.
 struct WarmHello {
     std::uint32_t magic;
     std::uint32_t version;

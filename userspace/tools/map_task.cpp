@@ -64,6 +64,8 @@ std::string json_line(const Task& task, const JobResult& result) {
     }
     if (result.pid > 0)
         line["backend"] = result.backend;
+    if (!result.why_not_warm.empty())
+        line["why_not_warm"] = result.why_not_warm;
     line["attempts"] = task.attempts;
     line["start_retries"] = task.start_retries;
     if (!result.status)

@@ -21,6 +21,7 @@ struct RunOptions {
     std::string backend;
     std::string cwd;
     bool warm = false;
+    bool verbose = false;
     std::uint64_t repeat = 1;
     std::vector<std::string> program_and_args;
 };
@@ -28,6 +29,14 @@ struct RunOptions {
 int report(const Error& error) {
     std::cerr << "spawntpl run: " << error.message() << '\n';
     return program_status(error);
+}
+
+/// How it was started.
+void describe(const Child& child) {
+    std::cerr << "spawntpl run: process " << child.pid() << " started by " << child.backend();
+    if (!child.why_not_warm().empty())
+        std::cerr << ", not warm: " << child.why_not_warm();
+    std::cerr << '\n';
 }
 
 /// Ends this process the way the child ended, so that whoever waits for it sees the same.
@@ -67,6 +76,8 @@ int run(const RunOptions& options) {
         auto child = program->spawn(command);
         if (!child)
             return report(child.error());
+        if (options.verbose)
+            describe(*child);
         auto status = child->wait();
         if (!status)
             return report(status.error());
@@ -90,6 +101,8 @@ void add_run(CLI::App& app, const std::vector<std::string>& tail, int& exit_stat
     command->add_flag("--warm", options->warm,
                       "Start it as a copy of a process that has it loaded, where that can be: "
                       "faster from the second time on");
+    command->add_flag("--verbose", options->verbose,
+                      "Say on the standard error how it was started, and why not warm");
     command->add_option("--cwd", options->cwd, "Start it in this directory");
     command
         ->add_option("--repeat", options->repeat,

@@ -5,6 +5,7 @@
 // program's own constructors and main() are still to come, in each child for itself.
 #include "image.hpp"
 #include "inspection.hpp"
+#include "locale_data.hpp"
 #include "serve.hpp"
 #include "warm_protocol.hpp"
 
@@ -32,13 +33,16 @@ constexpr std::size_t max_fork_handlers = 64;
 spawntpl::warm::ForkHandler fork_handlers[max_fork_handlers];
 std::size_t fork_handler_count;
 
-/// Whether the environment, as the kernel gave it, says that this is a template process.
-bool is_template(char** envp) {
+/// Whether the environment, as the kernel gave it, says that this is a template process, and of
+/// what kind of a program.
+bool is_template(char** envp, bool& uses_locales) {
     constexpr std::size_t length = sizeof(spawntpl::detail::warm_variable) - 1;
     for (; *envp; ++envp)
         if (std::strncmp(*envp, spawntpl::detail::warm_variable, length) == 0 &&
-            (*envp)[length] == '=')
+            (*envp)[length] == '=') {
+            uses_locales = std::strcmp(*envp + length + 1, spawntpl::detail::warm_with_locale) == 0;
             return true;
+        }
     return false;
 }
 
@@ -86,11 +90,14 @@ SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int 
                                           void (*init)(), void (*fini)(), void (*linker_fini)(),
                                           void* stack_end) {
     auto real = next<decltype(&__libc_start_main)>("__libc_start_main");
-    if (!is_template(argv + argc + 1))
+    bool uses_locales = false;
+    if (!is_template(argv + argc + 1, uses_locales))
         return real(main, argc, argv, init, fini, linker_fini, stack_end);
 
     spawntpl::warm::Image image;
     const char* why_not = spawntpl::warm::why_not_copied();
+    if (uses_locales)
+        spawntpl::warm::load_locale_data();
     if (!why_not)
         why_not = image.take(argv);
     if (!why_not && fork_handler_count > max_fork_handlers)

@@ -50,6 +50,7 @@ struct JobResult {
 
     pid_t pid = 0;                         ///< 0 if there was no child
     std::string_view backend{};            ///< that started it
+    std::string why_not_warm{};            ///< see Child::why_not_warm()
     std::optional<ResourceUsage> usage{};  ///< unset if the child did not end
 
     /// From before the start of the child to its end.

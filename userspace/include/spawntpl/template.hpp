@@ -7,6 +7,8 @@
 #include <spawntpl/error.hpp>
 #include <spawntpl/export.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +30,16 @@ enum class Warm {
     required,  ///< a start that cannot be warm is ENOTSUP, with the reason
 };
 
+/// When a warm Template captures its program anew, which costs as much as some starts: what its
+/// children share, their address-space layout above all, is not to be the same for ever.
+struct Recapture {
+    /// After so many starts; 1 is for each.
+    std::uint64_t starts = 1'000;
+
+    /// At the first start that is so much later.
+    std::chrono::milliseconds age = std::chrono::minutes(10);
+};
+
 /// How to prepare a program.
 struct TemplateOptions {
     /// Name of the backend to use, see backends(). Empty: the environment variable
@@ -38,6 +50,9 @@ struct TemplateOptions {
 
     /// Whether children may start warm. The backend "warm" is the same as Warm::required.
     Warm warm = Warm::never;
+
+    /// How long the children of a warm Template are copies of the same process.
+    Recapture recapture{};
 
     /// The environment of children whose Command has none: prepared once, here, and not for each
     /// child. Without it they get the caller's as it is at their start; no other thread may change
