@@ -27,6 +27,9 @@ namespace {
 /// The most looks at a template process that does not come to its main().
 constexpr int max_looks_at_capture = 100;
 
+/// How many children are made at once and not at leisure, after a start that had to wait for one.
+constexpr int max_busy_starts = 16;
+
 /// The name of the backend that starts a template process.
 std::string_view cold_backend() {
     auto chosen = choose_backends("");
@@ -249,12 +252,17 @@ WarmProcess::Answer WarmProcess::spawn(const WarmMessage& message, const Launch&
     const std::optional<int>& cgroup = launch.command().attributes().cgroup;
     Turn turn(*this, cgroup.has_value());
     Lane& lane = lanes_[turn.lane()];
-    if (ended_ || (!lane.filled && !fill(turn.lane(), cgroup)))
+    if (ended_ || (!lane.filled && !fill(turn.lane(), false, cgroup)))
         return Gone{};
     WarmReply reply{};
     Fd pidfd;
-    if (!hear(turn.lane(), reply, pidfd))
-        return give_up(turn.lane(), pidfd);
+    if (!lane.channel.receive(lane.serial, reply, pidfd, MSG_DONTWAIT)) {
+        // Starts follow each other closely.
+        lane.busy_starts = max_busy_starts;
+        hurry();
+        if (!hear(turn.lane(), reply, pidfd))
+            return give_up(turn.lane(), pidfd);
+    }
     if (reply.step == WarmStep::ready) {
         if (!pidfd)
             // There was no room for it. The child has not got its request: it is still there.
@@ -276,25 +284,38 @@ WarmProcess::Answer WarmProcess::spawn(const WarmMessage& message, const Launch&
     }
     lane.filled = false;
     ++starts_;
-    // For the next start, while this child runs.
+    // For the next start.
     if (turn.lane() != warm_lane_on_demand)
-        fill(turn.lane());
+        fill(turn.lane(), lane.busy_starts == 0);
+    if (lane.busy_starts != 0)
+        --lane.busy_starts;
     return judge(reply, std::move(pidfd), message);
 }
 
 /// Has the template process make a child.
-bool WarmProcess::fill(std::size_t lane, std::optional<int> cgroup) {
+bool WarmProcess::fill(std::size_t lane, bool at_leisure, std::optional<int> cgroup) {
     lanes_[lane].serial = ++serial_;
     page_->children[lane] = 0;
     WarmFill fill{.magic = warm_magic,
                   .version = warm_version,
                   .lane = static_cast<std::uint32_t>(lane),
-                  .serial = lanes_[lane].serial};
+                  .serial = lanes_[lane].serial,
+                  .at_leisure = at_leisure};
     std::span<const int> fds(cgroup ? &*cgroup : nullptr, cgroup ? 1 : 0);
     lanes_[lane].filled = control_.send(std::as_bytes(std::span(&fill, 1)), fds);
     if (!lanes_[lane].filled)
         ended_ = true;
     return lanes_[lane].filled;
+}
+
+/// Has the template process begin with what it was to do at leisure.
+void WarmProcess::hurry() {
+    WarmFill nothing{.magic = warm_magic,
+                     .version = warm_version,
+                     .lane = warm_no_lane,
+                     .serial = 0,
+                     .at_leisure = 0};
+    control_.send(std::as_bytes(std::span(&nothing, 1)), {});
 }
 
 /// Waits for what a child says; false if it will not say anything.

@@ -74,6 +74,7 @@ private:
         WarmChannel channel;
         bool busy = false;
         bool filled = false;       ///< there is a child, or one was asked for
+        int busy_starts = 0;       ///< that should find their child made, not made later
         std::uint32_t serial = 0;  ///< of that
     };
 
@@ -81,7 +82,8 @@ private:
 
     std::string run(const Launch& launch);
     std::string hear_hello(const std::string& path);
-    bool fill(std::size_t lane, std::optional<int> cgroup = {});
+    bool fill(std::size_t lane, bool at_leisure, std::optional<int> cgroup = {});
+    void hurry();
     bool hear(std::size_t lane, WarmReply& reply, Fd& pidfd);
     bool child_may_answer(std::size_t lane, const Fd& pidfd) const;
     Answer give_up(std::size_t lane, const Fd& pidfd);

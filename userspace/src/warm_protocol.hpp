@@ -46,6 +46,8 @@ inline constexpr char warm_without_locale[] = "";
 inline constexpr std::uint32_t warm_lanes = 3;
 inline constexpr std::uint32_t warm_lane_on_demand = warm_lanes - 1;
 
+inline constexpr std::uint32_t warm_no_lane = warm_lanes;
+
 /// The descriptors of the template process: its socket, its end of each lane, its page.
 inline constexpr int warm_socket = 3;
 inline constexpr int warm_first_lane = warm_socket + 1;
@@ -58,8 +60,9 @@ inline constexpr int warm_child_socket = warm_socket;
 struct WarmFill {
     std::uint32_t magic;
     std::uint32_t version;
-    std::uint32_t lane;
-    std::uint32_t serial;  ///< of what the child answers
+    std::uint32_t lane;        ///< warm_no_lane: only to hurry
+    std::uint32_t serial;      ///< of what the child answers
+    std::uint32_t at_leisure;  ///< after the child that runs now: it and the owner go first
 };
 
 /// The first of a request. Behind it, without gaps: its WarmMove, its spawn_template_action, the

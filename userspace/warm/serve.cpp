@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <fcntl.h>
 #include <link.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,6 +70,31 @@ long clone_sibling(volatile pid_t& child, int* thread_id, int cgroup) {
     return syscall(SYS_clone3, &args, sizeof(args));
 }
 
+/// The child that was made last. What is made at leisure is made after its end, and not before the
+/// owner has seen that: both would have to wait for a processor else.
+class Predecessor {
+public:
+    void set(long pid) {
+        if (pidfd_ >= 0)
+            close(pidfd_);
+        pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+        fcntl(pidfd_, F_SETFD, FD_CLOEXEC);
+    }
+
+    /// Not for long; not if the owner has something to say meanwhile.
+    void let_run() const {
+        constexpr timespec for_child{.tv_sec = 0, .tv_nsec = 2'000'000};
+        constexpr timespec for_owner{.tv_sec = 0, .tv_nsec = 50'000};
+        pollfd wakers[] = {{.fd = detail::warm_socket, .events = POLLIN, .revents = 0},
+                           {.fd = pidfd_, .events = POLLIN, .revents = 0}};
+        if (ppoll(wakers, 2, &for_child, nullptr) > 0 && wakers[0].revents == 0)
+            ppoll(wakers, 1, &for_owner, nullptr);
+    }
+
+private:
+    int pidfd_ = -1;
+};
+
 /// The next thing to do; does not return if the owner asks for what nobody would.
 WarmFill receive_fill(int& cgroup) {
     Received message = receive(detail::warm_socket);
@@ -76,7 +103,7 @@ WarmFill receive_fill(int& cgroup) {
         _exit(1);
     std::memcpy(&fill, message.bytes.data(), sizeof(fill));
     if (fill.magic != detail::warm_magic || fill.version != detail::warm_version ||
-        fill.lane >= detail::warm_lanes)
+        fill.lane > detail::warm_no_lane)
         _exit(1);
     cgroup = message.fds.empty() ? -1 : message.fds[0];
     return fill;
@@ -88,9 +115,14 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
                        detail::WarmPage& page, ForkHandlers handlers) {
     send_hello(why_not);
     memory.find();
+    Predecessor predecessor;
     for (;;) {
         int cgroup;
         WarmFill fill = receive_fill(cgroup);
+        if (fill.lane == detail::warm_no_lane)
+            continue;
+        if (fill.at_leisure)
+            predecessor.let_run();
         for (std::size_t i = handlers.size(); i-- != 0;)
             if (handlers[i].prepare)
                 handlers[i].prepare();
@@ -103,7 +135,9 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
                 handler.in_parent();
         if (cgroup >= 0)
             close(cgroup);
-        if (pid < 0) {
+        if (pid > 0) {
+            predecessor.set(pid);
+        } else {
             WarmReply reply{.magic = detail::warm_magic,
                             .serial = fill.serial,
                             .step = WarmStep::clone,
