@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <fcntl.h>
 #include <link.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -78,7 +77,6 @@ public:
         if (pidfd_ >= 0)
             close(pidfd_);
         pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-        fcntl(pidfd_, F_SETFD, FD_CLOEXEC);
     }
 
     /// Not for long; not if the owner has something to say meanwhile.
