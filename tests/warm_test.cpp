@@ -2,9 +2,8 @@
 //
 // Children that are copies of a linked image: as those of an exec where they are warm, and not warm
 // where they would not be.
-#include "support.hpp"
+#include "warm_support.hpp"
 
-#include <algorithm>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -22,63 +21,6 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-class WarmTest : public CleanTest {
-protected:
-    void SetUp() override {
-        if (!std::ranges::count(available_ways(), "warm"))
-            GTEST_SKIP() << "no warm starts here";
-    }
-
-    static Template allowed(const std::string& program) {
-        return value_or_throw(Template::open(program, {.warm = Warm::allowed}));
-    }
-
-    /// Not by libc, whose children ignore two signals of its own.
-    static Template cold(const std::string& program) {
-        return value_or_throw(Template::open(program, {.backend = available_backends().front()}));
-    }
-
-    static Output start(const Template& program, const Command& command = {}) {
-        return value_or_throw(spawntpl::run(program, command));
-    }
-
-    /// What both print, which must be the same and warm.
-    static std::string same(const Template& warm, const std::string& path, const Command& command) {
-        Output expected = start(cold(path), command), output = start(warm, command);
-        EXPECT_EQ(output.backend, "warm");
-        EXPECT_EQ(output.status, expected.status);
-        EXPECT_EQ(output.err, expected.err);
-        EXPECT_EQ(output.out, expected.out);
-        return output.out;
-    }
-
-    /// The children of this thread. Where nothing else runs: the template process, then the child
-    /// that waits for the next start.
-    static std::vector<pid_t> children() {
-        std::istringstream stream(
-            read_file("/proc/self/task/" + std::to_string(gettid()) + "/children"));
-        std::vector<pid_t> pids;
-        for (pid_t pid; stream >> pid;)
-            pids.push_back(pid);
-        return pids;
-    }
-
-    /// The same, when there are so many.
-    static std::vector<pid_t> wait_for_children(std::size_t count) {
-        while (children().size() < count)
-            std::this_thread::yield();
-        return children();
-    }
-
-    /// Why a child was started in another way.
-    static std::string why_not(const Template& program, const Command& command = {}) {
-        auto child = value_or_throw(program.spawn(command));
-        EXPECT_NE(child.backend(), "warm");
-        EXPECT_TRUE(child.wait());
-        return child.why_not_warm();
-    }
-};
 
 TEST_F(WarmTest, child_is_the_callers_own) {
     Template program = allowed("/bin/sh");
@@ -246,19 +188,6 @@ TEST_F(WarmTest, holds_less_than_two_megabytes_of_its_own) {
     EXPECT_LE(kib, 2048U);
 }
 
-TEST_F(WarmTest, killed_or_stopped_template_process_is_replaced) {
-    Template program = allowed("/bin/true");
-    for (int signal_number : {SIGKILL, SIGSTOP}) {
-        EXPECT_EQ(start(program).backend, "warm");
-        pid_t before = children().at(0);
-        ASSERT_EQ(kill(before, signal_number), 0);
-        // The first one has a child that is there already.
-        for (int i = 0; i < 3; ++i)
-            EXPECT_EQ(start(program).backend, "warm");
-        EXPECT_THAT(children(), Not(testing::Contains(before)));
-    }
-}
-
 TEST_F(WarmTest, killed_or_stopped_waiting_child_is_replaced) {
     Template program = allowed("/bin/true");
     for (int signal_number : {SIGKILL, SIGSTOP}) {
@@ -279,44 +208,6 @@ TEST_F(WarmTest, waiting_child_goes_with_the_template) {
     EXPECT_THAT(children(), IsEmpty());
 }
 
-TEST_F(WarmTest, template_process_reaped_by_others_is_replaced) {
-    Template program = allowed("/bin/true");
-    EXPECT_EQ(start(program).backend, "warm");
-    pid_t pid = children().at(0);
-    kill(pid, SIGKILL);
-    ASSERT_EQ(waitpid(-1, nullptr, 0), pid);
-    EXPECT_EQ(start(program).backend, "warm");
-}
-
-TEST_F(WarmTest, threads_start_children_of_one_template) {
-    Template program = allowed("/bin/true");
-    constexpr int threads = 8, each = 20;
-    std::atomic<int> succeeded = 0;
-    {
-        std::vector<std::jthread> running;
-        for (int i = 0; i < threads; ++i)
-            running.emplace_back([&] {
-                for (int n = 0; n < each; ++n)
-                    succeeded += start(program).success();
-            });
-    }
-    EXPECT_EQ(succeeded, threads * each);
-}
-
-TEST_F(WarmTest, copy_of_the_owner_has_a_template_process_of_its_own) {
-    Template program = allowed("/bin/true");
-    EXPECT_TRUE(start(program).success());
-    pid_t pid = fork();
-    if (pid == 0) {
-        auto output = spawntpl::run(program, {});
-        _exit(output && output->success() && output->backend == "warm" ? 0 : 1);
-    }
-    int status;
-    ASSERT_EQ(waitpid(pid, &status, 0), pid);
-    EXPECT_EQ(status, 0);
-    EXPECT_EQ(start(program).backend, "warm");
-}
-
 TEST_F(WarmTest, canary_and_random_bytes_are_each_childs_own) {
     Template program = allowed(payload("secrets"));
     std::string first = start(program).out, second = start(program).out;
@@ -335,25 +226,6 @@ TEST_F(WarmTest, thread_id_and_names_are_the_childs) {
     EXPECT_EQ(read_all(child.pipe(STDOUT_FILENO)),
               std::to_string(child.pid()) + " /other/name name\n");
     EXPECT_EQ(child.wait(), ExitStatus::exited(0));
-}
-
-TEST_F(WarmTest, too_few_descriptors_are_an_error_that_leaves_nothing) {
-    Template program = allowed("/bin/true");
-    EXPECT_EQ(start(program).backend, "warm");
-    rlimit old;
-    getrlimit(RLIMIT_NOFILE, &old);
-    std::vector<Fd> held;
-    rlimit few{.rlim_cur = 64, .rlim_max = old.rlim_max};
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
-    while (Fd fd = open_null())
-        held.push_back(std::move(fd));
-    auto child = program.spawn();
-    held.clear();
-    setrlimit(RLIMIT_NOFILE, &old);
-    if (child)
-        EXPECT_EQ(child->wait(), ExitStatus::exited(0));
-    else
-        EXPECT_EQ(child.error().code, std::errc::too_many_files_open);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include "above_stdio.hpp"
 #include "process_stat.hpp"
 
-#include <spawntpl/run.hpp>
 #include <spawntpl/template.hpp>
 
 #include <algorithm>
@@ -67,6 +66,16 @@ void kill_and_reap(const Fd& pidfd) {
     wait_for(static_cast<idtype_t>(P_PIDFD), pidfd.get(), info, WEXITED | __WALL);
 }
 
+std::string read_all(int fd) {
+    std::string text;
+    char buffer[4096];
+    ssize_t length;
+    while ((length = read(fd, buffer, sizeof(buffer))) > 0 || (length < 0 && errno == EINTR))
+        if (length > 0)
+            text.append(buffer, static_cast<std::size_t>(length));
+    return text;
+}
+
 /// Whether the dynamic linker loads the preloaded object into this program, and what it loads at
 /// all: without it the program itself would run in the place of a template process.
 std::string why_not_preloaded(const Template& program, const Launch& launch,
@@ -74,15 +83,25 @@ std::string why_not_preloaded(const Template& program, const Launch& launch,
     std::vector<std::string> entries = environment;
     entries.emplace_back("LD_TRACE_LOADED_OBJECTS=1");
     Command command;
-    command.arg0(launch.argv()[0]).env(std::move(entries)).null(STDIN_FILENO);
-    auto listed = spawntpl::run(program, command);
-    if (!listed)
-        return words(listed.error());
-    if (!listed->success())
+    command.arg0(launch.argv()[0]).env(std::move(entries));
+    command.null(STDIN_FILENO).pipe_from_child(STDOUT_FILENO).null(STDERR_FILENO);
+    auto child = program.spawn(command);
+    if (!child)
+        return words(child.error());
+    std::string list = read_all(child->pipe(STDOUT_FILENO));
+    // Others may reap all children.
+    if (auto status = child->wait(); status && !status->success())
         return "the dynamic linker does not load the program";
-    if (listed->out.find(warm_object()) == std::string::npos)
+    if (list.find(warm_object()) == std::string::npos)
         return "the dynamic linker does not load " + warm_object();
     return {};
+}
+
+/// Until what changes now gets another time than what changes then.
+void wait_for_clock_of_files() {
+    timespec time;
+    clock_getres(CLOCK_REALTIME_COARSE, &time);
+    nanosleep(&time, nullptr);
 }
 
 }  // namespace
@@ -98,6 +117,7 @@ std::expected<std::shared_ptr<WarmProcess>, std::string> WarmProcess::start(cons
             return std::unexpected(std::move(wrong));
         if (!process->files_.changed_since(before) && !process->files_.changed())
             return process;
+        wait_for_clock_of_files();
     }
     return std::unexpected("the program's files are being changed");
 }
@@ -252,7 +272,8 @@ WarmProcess::Answer WarmProcess::spawn(const WarmMessage& message, const Launch&
     const std::optional<int>& cgroup = launch.command().attributes().cgroup;
     Turn turn(*this, cgroup.has_value());
     Lane& lane = lanes_[turn.lane()];
-    if (ended_ || (!lane.filled && !fill(turn.lane(), false, cgroup)))
+    bool in_advance = lane.filled;
+    if (ended_ || (!in_advance && !fill(turn.lane(), false, cgroup)))
         return Gone{};
     WarmReply reply{};
     Fd pidfd;
@@ -263,6 +284,10 @@ WarmProcess::Answer WarmProcess::spawn(const WarmMessage& message, const Launch&
         if (!hear(turn.lane(), reply, pidfd))
             return give_up(turn.lane(), pidfd);
     }
+    // What was missing for a child then may be there now.
+    if (reply.step == WarmStep::clone && in_advance &&
+        (!fill(turn.lane(), false, cgroup) || !hear(turn.lane(), reply, pidfd)))
+        return give_up(turn.lane(), pidfd);
     if (reply.step == WarmStep::ready) {
         if (!pidfd)
             // There was no room for it. The child has not got its request: it is still there.

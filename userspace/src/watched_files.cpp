@@ -64,24 +64,26 @@ void WatchedFiles::add(std::string path) {
 void WatchedFiles::watch() {
     std::lock_guard lock(mutex_);
     noticing_ = notice_all(notices_);
+    // What came before the kernel told of it.
+    changed_ = differing();
 }
 
 const std::string* WatchedFiles::changed() const {
     std::lock_guard lock(mutex_);
-    if (!noticing_)
-        return differing();
-    if (!notices_.come())
-        return nullptr;
+    // The kernel tells once.
+    if (changed_ || (noticing_ && !notices_.come()))
+        return changed_;
     // A name may lead through other directories now; before the look, so that none is missed.
-    noticing_ = notice_all(notices_);
-    return differing();
+    if (noticing_)
+        noticing_ = notice_all(notices_);
+    return changed_ = differing();
 }
 
 bool WatchedFiles::changed_since(const timespec& time) const {
     return std::ranges::any_of(files_, [&](const auto& file) {
         const timespec& changed = file.second.changed;
         return changed.tv_sec > time.tv_sec ||
-               (changed.tv_sec == time.tv_sec && changed.tv_nsec > time.tv_nsec);
+               (changed.tv_sec == time.tv_sec && changed.tv_nsec >= time.tv_nsec);
     });
 }
 

@@ -26,7 +26,8 @@ public:
     /// The first that has changed, or null.
     const std::string* changed() const;
 
-    /// Whether one has changed since @p time, of CLOCK_REALTIME.
+    /// Whether one has changed since @p time, of CLOCK_REALTIME_COARSE, or at it: the clock of file
+    /// systems stands still for some milliseconds, in which further changes look the same.
     bool changed_since(const timespec& time) const;
 
 private:
@@ -67,6 +68,7 @@ private:
     mutable std::mutex mutex_;
     mutable Notices notices_;
     mutable bool noticing_ = false;
+    mutable const std::string* changed_ = nullptr;
 };
 
 }  // namespace spawntpl::detail

@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +23,23 @@ void set_signals(SignalBits signals, void (*disposition)(int)) {
     for (int number = 1; signals != 0; ++number, signals >>= 1)
         if (signals & 1)
             signal(number, disposition);
+}
+
+bool changes_ids(std::span<const spawn_template_action> actions) {
+    for (const spawn_template_action& action : actions)
+        if (action.type == SPAWN_TEMPLATE_SETIDS || action.type == SPAWN_TEMPLATE_RESETIDS)
+            return true;
+    return false;
+}
+
+/// What an exec would do for other ids: ask whether they may execute the program, and let the
+/// process be looked at if they may read it.
+bool allow_program() {
+    const auto* path = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+    if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) != 0)
+        return false;
+    bool readable = faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+    return prctl(PR_SET_DUMPABLE, readable ? 1 : 0, 0, 0, 0) == 0;
 }
 
 }  // namespace
@@ -69,6 +88,8 @@ void Birth::become() {
     if (int failed = arrange(plan_.moves, fds_); failed >= 0)
         fail(WarmStep::move, failed, errno);
     perform(request.after, request.nr_actions);
+    if (changes_ids(plan_.actions) && !allow_program())
+        fail(WarmStep::prepare, -1, errno);
 
     say(WarmStep::started);
     close_all_but(plan_.moves);
