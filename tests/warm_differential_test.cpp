@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
 // Programs that Debian ships do the same, warm or started by posix_spawn: output, exit status and
-// signal, with several arguments, inputs, environments and directories, where they fail, too.
+// signal, with several arguments, inputs, environments and directories, where they fail, too. And
+// they find the same in /proc, whatever the caller is like.
 #include "program.hpp"
-#include "support.hpp"
+#include "warm_support.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <iostream>
 #include <ostream>
+#include <sstream>
 
+#include <elf.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace spawntpl::tests {
 namespace {
@@ -31,6 +42,7 @@ const std::string lines = "pear 3\napple 12\nfig 7\napple 1\n";
 
 std::vector<Tool> tools() {
     return {
+        {"as", {{{"--version"}}, {{"-o", "/dev/null", "-"}, "nop\n"}, {{"/nonexistent"}}}},
         {"awk", {{{"{ s += $2 } END { print s }"}, lines}, {{"BEGIN { exit 3 }"}}, {{"{"}}}},
         {"base64", {{{}, lines}, {{"-d"}, "cGVhcg=="}, {{"-d"}, "?"}}},
         {"basename", {{{"/usr/lib/x.so", ".so"}}, {{}}}},
@@ -43,6 +55,7 @@ std::vector<Tool> tools() {
           {{"-s", "arg"}, "read line\nfirst\necho \"$line$1\"\n"}}},
         {"bc", {{{}, "2^64\nscale=5; 1/3\n"}, {{"-q", "/nonexistent"}}}},
         {"bzip2", {{{"-c"}, lines}, {{"-d"}, "not bzip2"}}},
+        {"b2sum", {{{}, lines}, {{"-c"}, "nonsense"}}},
         {"cat", {{{}, lines}, {{"-A", "a", "/nonexistent"}}}},
         {"cmp", {{{"a", "b"}}, {{"a", "a"}}, {{"a"}}}},
         {"comm", {{{"a", "b"}}, {{}}}},
@@ -59,8 +72,10 @@ std::vector<Tool> tools() {
         {"env", {{{"-i", "A=1", "env"}}, {{"--", "/nonexistent"}}, {{}}}},
         {"expr", {{{"6", "*", "7"}}, {{"1", "+"}}, {{"0"}}}},
         {"false", {{{}}, {{"--version"}}}},
+        {"factor", {{{"1001"}}, {{"x"}}}},
         {"file", {{{"a", "/bin/sh"}}, {{"/nonexistent"}}}},
         {"find", {{{".", "-maxdepth", "1", "-name", "[ab]"}}, {{"/nonexistent"}}, {{".", "-x"}}}},
+        {"fold", {{{"-w", "5"}, lines}, {{"-w", "x"}}}},
         {"gawk", {{{"{ print toupper($1) }"}, lines}, {{"BEGIN { exit 1 }"}}}},
         {"gcc", {{{"-v"}}, {{"-E", "-"}, "#define X 1\nX\n"}, {{"/nonexistent.c"}}}},
         {"git",
@@ -72,21 +87,29 @@ std::vector<Tool> tools() {
           {{"-h", "fig", "a", "/nonexistent"}}}},
         {"gzip", {{{"-nc"}, lines}, {{"-d"}, "not gzip"}}},
         {"head", {{{"-n", "2"}, lines}, {{"/nonexistent"}}}},
+        {"hostname", {{{}}}},
         {"id", {{{}}, {{"-Gn"}}, {{"no-such-user"}}}},
+        {"ip", {{{"-V"}}, {{"nonsense"}}}},
+        {"join", {{{"a", "b"}}, {{"a"}}}},
         {"jq", {{{".a"}, "{\"a\": [1, 2]}"}, {{"."}, "{"}, {{"("}}}},
+        {"ld", {{{"--version"}}, {{"/nonexistent"}}}},
         {"ldd", {{{"/bin/true"}}}},
         {"less", {{{"--version"}}, {{"a"}}}},
         {"ls", {{{"-a"}}, {{"/nonexistent"}}, {{"-Q", "a", "b"}}}},
+        {"localedef", {{{"--version"}}}},
         {"m4", {{{}, "define(x, 1)x\n"}, {{"/nonexistent"}}}},
         {"make", {{{"-f", "-"}, "all:\n\t@echo made\n"}, {{"nothing"}}}},
         {"md5sum", {{{}, lines}, {{"-c"}, "nonsense"}}},
         {"nice", {{{}}, {{"-n", "5", "nice"}}, {{"-n", "x", "nice"}}}},
+        {"nl", {{{}, lines}, {{"/nonexistent"}}}},
         {"node",
          {{{"-e", "console.log(process.argv.length, process.title)"}},
           {{"-e", "process.exit(6)"}}}},
         {"nproc", {{{}}, {{"--ignore=x"}}}},
+        {"objdump", {{{"-f", "/bin/true"}}, {{"-f", "a"}}}},
         {"od", {{{"-c"}, lines}, {{"-t", "z"}}}},
         {"openssl", {{{"version"}}, {{"dgst", "-sha256"}, lines}, {{"nonsense"}}}},
+        {"paste", {{{"a", "b"}}, {{"/nonexistent"}}}},
         {"perl",
          {{{"-e", "print \"$0 @ARGV\\n\"", "x"}},
           {{"-MPOSIX", "-e", "print floor(2.5), getcwd()"}},
@@ -101,6 +124,7 @@ std::vector<Tool> tools() {
           {{"-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"}},
           {{"-"}, "import sys\nsys.exit(9)\n"},
           {{"-c", "1/0"}}}},
+        {"readelf", {{{"-h", "/bin/true"}}, {{"-h", "a"}}}},
         {"readlink", {{{"-f", "a"}}, {{"a"}}}},
         {"rsync", {{{"--version"}}, {{"/nonexistent", "x"}}}},
         {"sed", {{{"-n", "s/apple/&s/p"}, lines}, {{"q7"}, lines}, {{"s/x"}, lines}}},
@@ -109,6 +133,8 @@ std::vector<Tool> tools() {
         {"sort", {{{"-k", "2n"}, lines}, {{"-c"}, lines}, {{"/nonexistent"}}}},
         {"sqlite3", {{{":memory:", "select 6 * 7"}}, {{":memory:", "nonsense"}}}},
         {"stat", {{{"-c", "%s %n", "a"}}, {{"/nonexistent"}}}},
+        {"strings", {{{"-n", "5"}, lines}, {{"/nonexistent"}}}},
+        {"tac", {{{}, lines}, {{"/nonexistent"}}}},
         {"tail", {{{"-n", "1"}, lines}, {{"/nonexistent"}}}},
         {"tar", {{{"--version"}}, {{"-cf", "-", "--mtime=@0", "a"}}, {{"-tf", "/nonexistent"}}}},
         {"tr", {{{"a-z", "A-Z"}, lines}, {{}}}},
@@ -117,43 +143,68 @@ std::vector<Tool> tools() {
         {"uniq", {{{"-c"}, "a\na\nb\n"}, {{"/nonexistent"}}}},
         {"wc", {{{}, lines}, {{"/nonexistent"}}}},
         {"xargs", {{{"-n", "1", "echo"}, "a b c"}, {{"false"}, "x"}}},
+        {"xxd", {{{}, lines}, {{"/nonexistent"}}}},
         {"xz", {{{"-c"}, lines}, {{"-d"}, "not xz"}}},
+        {"zstd", {{{"-c"}, lines}, {{"-d"}, "not zstd"}}},
         {"zsh", {{{"-fc", "print -r $ZSH_NAME $#; exit 8"}}, {{"-fc", "kill -TERM $$"}}}},
     };
 }
 
-class Differential : public CleanTest, public testing::WithParamInterface<Tool> {
+/// Not what a user has put before the system's own.
+class SystemPath {
+    ScopedEnv path_{"PATH", "/usr/bin:/bin:/usr/sbin:/sbin"};
+};
+
+std::vector<Tool> installed_tools() {
+    SystemPath path;
+    std::vector<Tool> all = tools(), installed;
+    for (Tool& tool : all) {
+        if (Template::open(tool.name))
+            installed.push_back(std::move(tool));
+        else
+            std::cout << "not installed, so not compared: " << tool.name << "\n";
+    }
+    return installed;
+}
+
+class Differential : public WarmTest {
 protected:
     Differential() {
         write_file(directory_ / "a", lines);
         write_file(directory_ / "b", "fig 7\nlemon\n");
     }
 
+    static void TearDownTestSuite() {
+        std::cout << "warm: " << warm_ << " of " << starts_ << " starts\n";
+        starts_ = warm_ = 0;
+    }
+
     void compare(const Template& cold, const Template& warm, const Command& command) {
         Output expected = value_or_throw(run(cold, command));
         auto output = run(warm, command);
         ASSERT_TRUE(output) << output.error().message();
-        EXPECT_EQ(output->backend, "warm");
         EXPECT_EQ(output->status, expected.status);
         EXPECT_EQ(output->out, expected.out);
         EXPECT_EQ(output->err, expected.err);
+        ++starts_;
+        warm_ += output->backend == "warm";
     }
 
+    SystemPath path_;
     TemporaryDirectory directory_;
+    static inline int starts_ = 0, warm_ = 0;
 };
 
-TEST_P(Differential, is_the_same) {
-    if (!std::ranges::count(available_ways(), "warm"))
-        GTEST_SKIP() << "no warm starts here";
-    auto cold = Template::open(GetParam().name, {.backend = "posix_spawn"});
-    if (!cold)
-        GTEST_SKIP() << GetParam().name << " is not installed";
-    if (!detail::script_interpreter(cold->program()).empty()) {
+class DifferentialTool : public Differential, public testing::WithParamInterface<Tool> {};
+
+TEST_P(DifferentialTool, is_the_same) {
+    auto cold = value_or_throw(Template::open(GetParam().name, {.backend = "posix_spawn"}));
+    if (!detail::script_interpreter(cold.program()).empty()) {
         EXPECT_FALSE(Template::open(GetParam().name, {.warm = Warm::required}));
         return;
     }
-    auto warm = Template::open(GetParam().name, {.warm = Warm::required});
-    ASSERT_TRUE(warm) << warm.error().message();
+    auto warm = value_or_throw(Template::open(GetParam().name, {.warm = Warm::allowed}));
+    int before = warm_, started = starts_;
     for (const char* locale : {"C", "C.UTF-8"})
         for (const std::string& directory : {directory_.path(), std::string("/usr")})
             for (const Case& test : GetParam().cases) {
@@ -165,12 +216,214 @@ TEST_P(Differential, is_the_same) {
                 for (const std::string& arg : test.args)
                     words += " " + arg;
                 SCOPED_TRACE(words + " in " + directory + ", LC_ALL=" + locale);
-                compare(*cold, *warm, command);
+                compare(cold, warm, command);
             }
+    EXPECT_EQ(warm_ - before, starts_ - started) << "not all of them were warm";
 }
 
-INSTANTIATE_TEST_SUITE_P(Programs, Differential, testing::ValuesIn(tools()),
+INSTANTIATE_TEST_SUITE_P(Programs, DifferentialTool, testing::ValuesIn(installed_tools()),
                          [](const auto& info) { return info.param.name; });
+
+TEST_F(Differential, has_many_programs) {
+    constexpr std::size_t enough = 40;
+    EXPECT_GE(tools().size(), enough);
+    // In a machine that is made for a test there are only some.
+    if (access("/var/lib/dpkg/status", F_OK) == 0) {
+        EXPECT_GE(installed_tools().size(), enough);
+    }
+}
+
+// --- /proc --------------------------------------------------------------------------------------
+
+/// A way that a caller can be.
+struct Caller {
+    std::string name;
+    void (*become)();
+};
+
+void PrintTo(const Caller& caller, std::ostream* stream) {
+    *stream << caller.name;
+}
+
+void set_limits() {
+    rlimit limit{.rlim_cur = 0, .rlim_max = 0};
+    setrlimit(RLIMIT_CORE, &limit);
+    limit = {.rlim_cur = 100, .rlim_max = 200};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    limit = {.rlim_cur = 1 << 20, .rlim_max = RLIM_INFINITY};
+    setrlimit(RLIMIT_STACK, &limit);
+}
+
+void set_signals() {
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigaddset(&blocked, SIGRTMIN + 3);
+    sigprocmask(SIG_BLOCK, &blocked, nullptr);
+}
+
+void become_nobody() {
+    constexpr uid_t nobody = 65534;
+    if (geteuid() == 0 &&
+        (setresgid(nobody, nobody, nobody) != 0 || setresuid(nobody, nobody, nobody) != 0))
+        abort();
+}
+
+const Caller callers[] = {
+    {"as_it_is", [] {}},
+    {"umask", [] { umask(0123); }},
+    {"limits", set_limits},
+    {"signals", set_signals},
+    {"session", [] { setsid(); }},
+    {"process_group", [] { setpgid(0, 0); }},
+    {"nice", [] { setpriority(PRIO_PROCESS, 0, 7); }},
+    {"scheduling",
+     [] {
+         sched_param none{};
+         sched_setscheduler(0, SCHED_BATCH, &none);
+     }},
+    {"affinity",
+     [] {
+         cpu_set_t cpus;
+         CPU_ZERO(&cpus);
+         CPU_SET(0, &cpus);
+         sched_setaffinity(0, sizeof(cpus), &cpus);
+     }},
+    {"timer_slack", [] { prctl(PR_SET_TIMERSLACK, 12345); }},
+    {"oom_score",
+     [] {
+         Fd fd(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+         EXPECT_EQ(write(fd.get(), "123", 3), 3);
+     }},
+    {"personality", [] { personality(ADDR_NO_RANDOMIZE); }},
+    {"no_new_privileges", [] { prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }},
+    {"securebits", [] { prctl(PR_SET_SECUREBITS, 1 << 2); }},  // SECBIT_NO_SETUID_FIXUP
+    {"other_user", become_nobody},
+};
+
+class DifferentialProc : public Differential, public testing::WithParamInterface<Caller> {
+protected:
+    /// What the program prints, cold and warm.
+    static std::pair<std::string, std::string> both(const std::string& program,
+                                                    std::vector<std::string> args) {
+        Command command(std::move(args));
+        command.env({"A=1", "B=2"}).null(STDIN_FILENO);
+        auto print = [&](const Template& from, std::string_view backend) {
+            Output output = start(from, command);
+            if (!backend.empty()) {
+                EXPECT_EQ(output.backend, backend);
+            }
+            EXPECT_TRUE(output.success()) << output.err;
+            return output.out;
+        };
+        return {print(cold(program), ""), print(allowed(program), "warm")};
+    }
+
+    static void expect_same_files(const std::vector<std::string>& files) {
+        for (const std::string& file : files) {
+            if (access(("/proc/self/" + file).c_str(), R_OK) != 0)
+                continue;
+            auto [expected, found] = both("/bin/cat", {"/proc/self/" + file});
+            EXPECT_EQ(found, expected) << file;
+        }
+    }
+};
+
+/// The lines of /proc/self/status without those that are different in each process.
+std::vector<std::string> lines_of_status(const std::string& text) {
+    std::vector<std::string> kept;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);)
+        if (!line.starts_with("Pid:") && !line.starts_with("Tgid:") &&
+            !line.starts_with("NSpid:") && !line.starts_with("NStgid:") &&
+            !line.starts_with("Vm") && !line.starts_with("SigQ:") && !line.starts_with("Rss") &&
+            !line.starts_with("State") && line.find("ctxt_switches") == std::string::npos &&
+            !line.starts_with("FDSize"))
+            kept.push_back(line);
+    return kept;
+}
+
+/// Fields of proc_pid_stat(5) that two processes with the same caller have in common.
+std::map<int, std::string> fields_of_stat(const std::string& text) {
+    std::map<int, std::string> kept;
+    std::istringstream stream(text.substr(text.rfind(')') + 2));
+    std::string value;
+    for (int number = 3; stream >> value; ++number)
+        // Parent, group, session, terminal and its group, priority, nice, threads, exit signal,
+        // real-time priority, policy, exit code.
+        for (int wanted : {4, 5, 6, 7, 8, 18, 19, 20, 38, 40, 41, 52})
+            if (number == wanted)
+                kept[number] = value;
+    return kept;
+}
+
+/// The auxiliary vector without what is an address.
+std::map<std::uint64_t, std::uint64_t> values_of_auxv(const std::string& text) {
+    std::map<std::uint64_t, std::uint64_t> values;
+    for (std::size_t at = 0; at + sizeof(Elf64_auxv_t) <= text.size(); at += sizeof(Elf64_auxv_t)) {
+        Elf64_auxv_t entry;
+        std::memcpy(&entry, text.data() + at, sizeof(entry));
+        switch (entry.a_type) {
+        case AT_PHDR:
+        case AT_BASE:
+        case AT_ENTRY:
+        case AT_RANDOM:
+        case AT_EXECFN:
+        case AT_PLATFORM:
+        case AT_SYSINFO_EHDR:
+            values[entry.a_type] = entry.a_un.a_val != 0;
+            break;
+        default:
+            values[entry.a_type] = entry.a_un.a_val;
+        }
+    }
+    return values;
+}
+
+TEST_P(DifferentialProc, is_the_same) {
+    in_another_process([] {
+        GetParam().become();
+        expect_same_files({"cmdline", "environ", "limits", "cgroup", "comm", "personality",
+                           "oom_score_adj", "timerslack_ns", "mountinfo", "uid_map", "loginuid",
+                           "sessionid", "coredump_filter", "autogroup", "setgroups"});
+        auto [status, warm_status] = both("/bin/cat", {"/proc/self/status"});
+        EXPECT_EQ(lines_of_status(warm_status), lines_of_status(status));
+        auto [stat, warm_stat] = both("/bin/cat", {"/proc/self/stat"});
+        EXPECT_EQ(fields_of_stat(warm_stat), fields_of_stat(stat));
+        auto [auxv, warm_auxv] = both("/bin/cat", {"/proc/self/auxv"});
+        EXPECT_EQ(values_of_auxv(warm_auxv), values_of_auxv(auxv));
+        auto [fds, warm_fds] = both("/bin/ls", {"/proc/self/fd"});
+        EXPECT_EQ(warm_fds, fds);
+        auto [shell, warm_shell] =
+            both("/bin/sh", {"-c", "umask; pwd -P; readlink /proc/$$/exe; ulimit -a; trap"});
+        EXPECT_EQ(warm_shell, shell);
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(Callers, DifferentialProc, testing::ValuesIn(callers),
+                         [](const auto& info) { return info.param.name; });
+
+// --- programs that are never warm -------------------------------------------------------------
+
+/// Of those that Debian ships: with the reason, which spawntpl(7) explains.
+constexpr std::pair<const char*, const char*> refusing[] = {
+    {"/bin/busybox", "static"},   {"/bin/mount", "gains rights"},
+    {"/bin/su", "gains rights"},  {"/usr/bin/chage", "gains rights"},
+    {"/usr/bin/ldd", "script"},   {"/usr/bin/passwd", "gains rights"},
+    {"/usr/bin/which", "script"}, {"/usr/sbin/ldconfig", "static"},
+};
+
+TEST_F(Differential, programs_that_refuse_are_those_of_the_manual) {
+    for (const auto& [program, reason] : refusing) {
+        auto opened = Template::open(program, {.warm = Warm::required});
+        if (!opened && opened.error().step == Step::resolve_program)
+            continue;
+        ASSERT_FALSE(opened) << program;
+        EXPECT_THAT(opened.error().message(), testing::HasSubstr(reason)) << program;
+    }
+}
 
 }  // namespace
 }  // namespace spawntpl::tests
