@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace spawntpl::detail {
 
@@ -29,7 +30,8 @@ struct Program {
     std::string path;  ///< absolute; empty for a program given by a descriptor
     Fd fd;             ///< the descriptor, where it was given by one
     std::optional<PreparedEnvironment> env{};
-    Recapture recapture{};
+    Recapture recapture{};                                 ///< see TemplateOptions
+    std::optional<std::vector<std::string>> ready_args{};  ///< see TemplateOptions
 
     /// What an Error is about.
     const std::string& label() const { return path.empty() ? name : path; }

@@ -136,6 +136,7 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
                                          .detail = std::move(prepared.error())});
         state->program.env = std::move(*prepared);
     }
+    state->program.ready_args = options.ready_args;
     for (const detail::Backend* backend : *backends)
         state->ways.push_back(std::make_unique<Way>(*backend));
     if (options.warm == Warm::allowed) {

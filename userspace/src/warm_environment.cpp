@@ -59,7 +59,7 @@ bool EntriesBeforeMain::same(char* const* envp) const {
 }
 
 std::vector<std::string> template_environment(char* const* envp, const std::string& object,
-                                              bool uses_locales) {
+                                              std::string_view point) {
     std::vector<std::string> entries;
     std::string preloads(object);
     for (; envp && *envp; ++envp) {
@@ -75,8 +75,7 @@ std::vector<std::string> template_environment(char* const* envp, const std::stri
     entries.push_back(std::string(preload) + preloads);
     // Else each child would resolve the same symbols again.
     entries.push_back("LD_BIND_NOW=1");
-    entries.push_back(std::string(warm_variable) + "=" +
-                      (uses_locales ? warm_with_locale : warm_without_locale));
+    entries.push_back(std::string(warm_variable) + "=" + std::string(point));
     return entries;
 }
 

@@ -23,8 +23,9 @@ private:
     std::vector<std::string> entries_;
 };
 
-/// The environment of a template process that is started in the place of a program with @p envp.
+/// The environment of a template process that is started in the place of a program with @p envp, to
+/// become one at @p point, a value of warm_variable.
 std::vector<std::string> template_environment(char* const* envp, const std::string& object,
-                                              bool uses_locales);
+                                              std::string_view point);
 
 }  // namespace spawntpl::detail

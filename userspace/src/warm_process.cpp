@@ -42,6 +42,13 @@ SignalSet all_signals() {
     return set;
 }
 
+/// A value of warm_variable.
+std::string_view point_of_capture(const Program& program) {
+    if (program.ready_args)
+        return warm_at_ready;
+    return uses_locales(program) ? warm_at_main_with_locale : warm_at_main;
+}
+
 std::string words(const Error& error) {
     return "the template process cannot be started: " + error.message();
 }
@@ -172,11 +179,13 @@ std::string WarmProcess::run(const Launch& launch) {
     if (!program)
         return words(program.error());
     std::vector<std::string> environment =
-        template_environment(launch.envp(), warm_object(), uses_locales(launch.program()));
+        template_environment(launch.envp(), warm_object(), point_of_capture(launch.program()));
     if (std::string wrong = why_not_preloaded(*program, launch, environment); !wrong.empty())
         return wrong;
     Command command;
     command.arg0(launch.argv()[0]).env(std::move(environment));
+    if (const auto& ready_args = launch.program().ready_args)
+        command.args(*ready_args);
     command.null(STDIN_FILENO).null(STDOUT_FILENO).null(STDERR_FILENO);
     command.fd(warm_socket, theirs.get()).fd(warm_page, page.get());
     for (std::size_t lane = 0; lane < lanes.size(); ++lane)
@@ -191,20 +200,22 @@ std::string WarmProcess::run(const Launch& launch) {
     // The end of the template process is to be seen.
     theirs.reset();
     lanes = {};
-    return hear_hello(launch.program().path);
+    return hear_hello(launch.program());
 }
 
-std::string WarmProcess::hear_hello(const std::string& path) {
+std::string WarmProcess::hear_hello(const Program& program) {
+    const std::string& path = program.path;
+    std::string point = program.ready_args ? "spawntpl_ready()" : "its main()";
     std::vector<char> text(warm_max_request);
     ssize_t length = -1;
     for (int looks = 0; length < 0; ++looks) {
         length = recv(control_.fd(), text.data(), text.size(), 0);
         if (length < 0 && errno != EINTR && (errno != EAGAIN || looks >= max_looks_at_capture))
-            return "the template process does not come to its main()";
+            return "the template process does not come to " + point;
     }
     WarmHello hello{};
     if (length == 0)
-        return "the template process has ended before its main()";
+        return "the template process has ended before " + point;
     if (static_cast<std::size_t>(length) <= sizeof(hello) ||
         text[static_cast<std::size_t>(length) - 1] != '\0')
         return "the template process says what nobody understands";

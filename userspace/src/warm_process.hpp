@@ -81,7 +81,7 @@ private:
     WarmProcess(const Launch& launch, CallerState state);
 
     std::string run(const Launch& launch);
-    std::string hear_hello(const std::string& path);
+    std::string hear_hello(const Program& program);
     bool fill(std::size_t lane, bool at_leisure, std::optional<int> cgroup = {});
     void hurry();
     bool hear(std::size_t lane, WarmReply& reply, Fd& pidfd);

@@ -37,9 +37,10 @@ inline constexpr std::uint32_t warm_max_strings = 16 * 1024 - 2;
 /// Of the environment variable that tells the preloaded object what it is loaded for.
 inline constexpr char warm_variable[] = "SPAWNTPL_WARM";
 
-/// Its values: of a program that calls setlocale(3), and of others.
-inline constexpr char warm_with_locale[] = "locale";
-inline constexpr char warm_without_locale[] = "";
+/// Its value: where the program becomes a template process, and whether it will call setlocale(3).
+inline constexpr char warm_at_main[] = "main";
+inline constexpr char warm_at_main_with_locale[] = "main-with-locale";
+inline constexpr char warm_at_ready[] = "ready";
 
 /// Where a child is made and gets its request: the most that are made at once. The last one is for
 /// children that are made when they are asked for, the others have a child in advance.

@@ -43,9 +43,10 @@ bool Image::renew() const {
     if (syscall(SYS_getrandom, random, sizeof(random), 0) != sizeof(random) ||
         syscall(SYS_set_robust_list, robust_list_, robust_list_size_) != 0)
         return false;
-    // No function that has looked at the old one returns any more.
     std::memcpy(random_, random, sizeof(random));
-    set_canary(random[0]);
+    // Before main(), no function that has looked at the old one returns any more.
+    if (!keeps_canary_)
+        set_canary(random[0]);
     return true;
 }
 
@@ -71,7 +72,7 @@ void Image::use_strings(const detail::WarmPlan& plan) const {
 
 const char* Image::find_random(char** argv) {
     random_ = reinterpret_cast<unsigned char*>(getauxval(AT_RANDOM));
-    if (!random_ || argv[0] == nullptr || argv[1] != nullptr)
+    if (!random_ || argv[0] == nullptr)
         return "the kernel has laid out the stack in an unknown way";
     return nullptr;
 }

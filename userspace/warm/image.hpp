@@ -16,6 +16,9 @@ public:
     /// null.
     const char* take(char** argv);
 
+    /// Children go on in functions that have looked at the canary of the stack.
+    void keep_canary() { keeps_canary_ = true; }
+
     /// Where the kernel and libc keep the id of this thread.
     int* thread_id() const { return thread_id_; }
 
@@ -38,6 +41,7 @@ private:
     std::size_t robust_list_size_ = 0;
     unsigned char* random_ = nullptr;  ///< AT_RANDOM
     char** argv_ = nullptr;            ///< libc's own
+    bool keeps_canary_ = false;
     prctl_mm_map layout_{};
 };
 

@@ -35,11 +35,12 @@ const char* inspect_memory() {
     while (const char* line = lines.next()) {
         if (std::strncmp(line, "VmFlags:", 8) == 0) {
             if (std::strstr(line, " dc"))
-                return "a library has memory that a copy of the process would not have";
+                return "the program or a library has memory that a copy of the process would not "
+                       "have";
             if (std::strstr(line, " lo"))
-                return "a library has locked memory";
+                return "the program or a library has locked memory";
         } else if (is_shared_writable(line)) {
-            return "a library has memory in common with others";
+            return "the program or a library has memory in common with others";
         }
     }
     return nullptr;
@@ -71,7 +72,7 @@ const char* inspect_descriptors() {
         }
     }
     close(directory);
-    return other ? "a library has opened descriptors" : nullptr;
+    return other ? "the program or a library has opened descriptors" : nullptr;
 }
 
 }  // namespace
@@ -105,17 +106,17 @@ const char* why_not_copied() {
     if (!stat.read())
         return "/proc/self/stat cannot be read";
     if (stat.field(20) != 1)
-        return "a library has started threads";
+        return "the program or a library has started threads";
     siginfo_t info;
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0)
-        return "a library has started processes";
+        return "the program or a library has started processes";
     itimerval timer;
     for (int kind : {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF})
         if (getitimer(static_cast<__itimer_which_t>(kind), &timer) == 0 &&
             (timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0))
-            return "a library has set a timer";
+            return "the program or a library has set a timer";
     if (Lines timers("/proc/self/timers"); timers.is_open() && timers.next())
-        return "a library has made a timer";
+        return "the program or a library has made a timer";
     if (const char* wrong = inspect_descriptors())
         return wrong;
     return inspect_memory();

@@ -23,7 +23,7 @@ using detail::WarmFill;
 using detail::WarmReply;
 using detail::WarmStep;
 
-void send_hello(const char* why_not) {
+void send_hello(const char* why_not, const char* const* files) {
     static char text[detail::warm_max_request / 4];
     std::size_t length = sizeof(detail::WarmHello);
     detail::WarmHello hello{detail::warm_magic, detail::warm_version};
@@ -47,6 +47,8 @@ void send_hello(const char* why_not) {
         if (path && !std::strstr(path, " (deleted)"))
             append(path);
     }
+    for (; files && *files; ++files)
+        append(*files);
     if (length > sizeof(text))
         _exit(1);
     send(detail::warm_socket, text, length);
@@ -110,8 +112,8 @@ WarmFill receive_fill(int& cgroup) {
 }  // namespace
 
 detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
-                       detail::WarmPage& page, ForkHandlers handlers) {
-    send_hello(why_not);
+                       const char* const* files, detail::WarmPage& page, ForkHandlers handlers) {
+    send_hello(why_not, files);
     memory.find();
     Predecessor predecessor;
     for (;;) {

@@ -2,13 +2,16 @@
 //
 // Preloaded into template processes, see userspace/src/backend_warm.cpp. It takes the place of the
 // function that the entry point of a program calls: the libraries have been initialised then, the
-// program's own constructors and main() are still to come, in each child for itself.
+// program's own constructors and main() are still to come, in each child for itself. A program that
+// calls spawntpl_ready() goes on to there.
 #include "image.hpp"
 #include "inspection.hpp"
 #include "locale_data.hpp"
+#include "private_environment.hpp"
 #include "serve.hpp"
 #include "warm_protocol.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -32,19 +35,6 @@ using spawntpl::detail::WarmPage;
 constexpr std::size_t max_fork_handlers = 64;
 spawntpl::warm::ForkHandler fork_handlers[max_fork_handlers];
 std::size_t fork_handler_count;
-
-/// Whether the environment, as the kernel gave it, says that this is a template process, and of
-/// what kind of a program.
-bool is_template(char** envp, bool& uses_locales) {
-    constexpr std::size_t length = sizeof(spawntpl::detail::warm_variable) - 1;
-    for (; *envp; ++envp)
-        if (std::strncmp(*envp, spawntpl::detail::warm_variable, length) == 0 &&
-            (*envp)[length] == '=') {
-            uses_locales = std::strcmp(*envp + length + 1, spawntpl::detail::warm_with_locale) == 0;
-            return true;
-        }
-    return false;
-}
 
 /// It is no part of the children's memory.
 WarmPage* map_page() {
@@ -70,6 +60,26 @@ void add_code_of_all_programs(spawntpl::warm::WorkingSet& memory, int (*main)(in
     add(static_cast<void* (*)(void*, const void*, std::size_t)>(&std::memcpy));
 }
 
+// A template process has one image; before main() or spawntpl_ready(), it is still to be taken.
+spawntpl::warm::Image image;
+const char* why_no_image;
+bool is_before_ready;
+
+/// Serves; returns in each child.
+spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
+                                           const char* const* files) {
+    const char* why_not = spawntpl::warm::why_not_copied();
+    if (!why_not)
+        why_not = why_no_image;
+    if (!why_not && fork_handler_count > max_fork_handlers)
+        why_not = "libraries have registered too many handlers of fork(2)";
+    WarmPage* page = map_page();
+    if (!page)
+        _exit(1);
+    return spawntpl::warm::serve(image, memory, why_not, files, *page,
+                                 {fork_handlers, fork_handler_count});
+}
+
 template <typename Function>
 Function next(const char* name) {
     return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
@@ -90,25 +100,39 @@ SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int 
                                           void (*init)(), void (*fini)(), void (*linker_fini)(),
                                           void* stack_end) {
     auto real = next<decltype(&__libc_start_main)>("__libc_start_main");
-    bool uses_locales = false;
-    if (!is_template(argv + argc + 1, uses_locales))
+    const char* point = spawntpl::warm::template_point(argv + argc + 1);
+    if (!point)
         return real(main, argc, argv, init, fini, linker_fini, stack_end);
 
-    spawntpl::warm::Image image;
-    const char* why_not = spawntpl::warm::why_not_copied();
-    if (uses_locales)
+    why_no_image = image.take(argv);
+    if (std::strcmp(point, spawntpl::detail::warm_at_ready) == 0) {
+        // Neither the program nor what it starts on its way is to know.
+        spawntpl::warm::hide_template(argv + argc + 1);
+        image.keep_canary();
+        is_before_ready = true;
+        return real(main, argc, argv, init, fini, linker_fini, stack_end);
+    }
+    if (std::strcmp(point, spawntpl::detail::warm_at_main_with_locale) == 0)
         spawntpl::warm::load_locale_data();
-    if (!why_not)
-        why_not = image.take(argv);
-    if (!why_not && fork_handler_count > max_fork_handlers)
-        why_not = "libraries have registered too many handlers of fork(2)";
-    WarmPage* page = map_page();
-    if (!page)
-        _exit(1);
     spawntpl::warm::WorkingSet memory;
     add_code_of_all_programs(memory, main, real, linker_fini);
-    auto plan =
-        spawntpl::warm::serve(image, memory, why_not, *page, {fork_handlers, fork_handler_count});
+    auto plan = become_template(memory, nullptr);
     return real(main, static_cast<int>(plan.request->argc), plan.argv, init, fini, linker_fini,
                 stack_end);
+}
+
+// What spawntpl_ready() of <spawntpl/ready.h> calls, if it is there.
+SPAWNTPL_INTERPOSED int spawntpl_warm_ready(const char* const* files, int* argc, char*** argv,
+                                            char*** envp) {
+    if (!is_before_ready)
+        return 0;
+    is_before_ready = false;
+    // Else each child would write what is in the buffers.
+    std::fflush(nullptr);
+    spawntpl::warm::WorkingSet memory;
+    auto plan = become_template(memory, files);
+    *argc = static_cast<int>(plan.request->argc);
+    *argv = plan.argv;
+    *envp = plan.envp;
+    return 1;
 }

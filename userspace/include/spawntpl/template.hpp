@@ -54,6 +54,13 @@ struct TemplateOptions {
     /// How long the children of a warm Template are copies of the same process.
     Recapture recapture{};
 
+    /// For a program that calls spawntpl_ready() of <spawntpl/ready.h>: the arguments with which it
+    /// comes there. Warm children are copies of the program as it is at that point, and get the
+    /// arguments of their Command from the call; other children start with these, as ever, and
+    /// their call does nothing. With arguments that do not lead there the program would only run,
+    /// out of sight, and no child be warm.
+    std::optional<std::vector<std::string>> ready_args{};
+
     /// The environment of children whose Command has none: prepared once, here, and not for each
     /// child. Without it they get the caller's as it is at their start; no other thread may change
     /// that at that moment.

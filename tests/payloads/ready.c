@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls spawntpl_ready() in the state that its first argument names, and prints what it gets.
+ */
+
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <spawntpl/ready.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *sleep_to_the_end(void *unused)
+{
+	pause();
+	return unused;
+}
+
+static void prepare(const char *state)
+{
+	pthread_t thread;
+
+	if (!strcmp(state, "end"))
+		exit(0);
+	if (!strcmp(state, "thread"))
+		pthread_create(&thread, NULL, sleep_to_the_end, NULL);
+	if (!strcmp(state, "descriptor"))
+		open("/dev/null", O_RDONLY);
+	if (!strcmp(state, "child") && fork() == 0)
+		_exit(0);
+	if (!strcmp(state, "environment") && system("env | grep -q SPAWNTPL_WARM") == 0)
+		exit(1);
+	/* It has no end of line, and its reader is not there yet. */
+	if (!strcmp(state, "output"))
+		fputs("lost", stdout);
+}
+
+/* Returns through the frame that looks at the canary of the stack. */
+__attribute__((noinline, optimize("stack-protector-all"))) static int
+call(const char *file, int *argc, char ***argv, char ***envp)
+{
+	const char *files[] = {file, NULL};
+	char room[64];
+
+	snprintf(room, sizeof(room), "%d", *argc);
+	return spawntpl_ready(file ? files : NULL, argc, argv, envp) + (room[0] == 0);
+}
+
+int main(int argc, char **argv, char **envp)
+{
+	char *heap = strdup("heap");
+	int ready;
+
+	prepare(argc > 1 ? argv[1] : "");
+	ready = call(argc > 2 ? argv[2] : NULL, &argc, &argv, &envp);
+	printf("%d again %d, %s, %d arguments\n", ready, call(NULL, &argc, &argv, &envp), heap, argc);
+	for (; *argv; argv++)
+		printf("arg %s\n", *argv);
+	for (; *envp; envp++)
+		printf("env %s\n", *envp);
+	printf("environ %d, A=%s\n", environ && environ[0] != NULL, getenv("A"));
+	free(heap);
+	return fflush(stdout) ? 1 : 0;
+}
