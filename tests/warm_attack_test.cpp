@@ -121,25 +121,23 @@ TEST_F(WarmAttack, template_process_that_is_killed_or_stopped_during_starts) {
     for (int signal_number : {SIGKILL, SIGSTOP}) {
         std::atomic<bool> done = false;
         std::jthread attacker([&] {
-            // Each template process once: those that are started in its place may start some.
+            pid_t last = 0;
             for (int left = 6; left != 0 && !done; sched_yield()) {
-                std::string text =
-                    read_file("/proc/self/task/" + std::to_string(owner) + "/children");
-                if (text.empty())
+                std::ifstream children("/proc/self/task/" + std::to_string(owner) + "/children");
+                pid_t pid = 0;
+                // Who stops another child has to continue it, too: one that is still to
+                // execute a program, or has only the first of these descriptors.
+                if (!(children >> pid) || pid == last ||
+                    access(proc(pid, "fd/5").c_str(), F_OK) != 0)
                     continue;
-                pid_t pid = std::stoi(text);
-                // A child of the test that has ended cannot be signalled, or does not mind.
-                static std::atomic<pid_t> last = 0;
-                if (pid != last && kill(pid, 0) == 0) {
-                    usleep(static_cast<useconds_t>(500 * left));
-                    std::ifstream environment(proc(pid, "environ"));
-                    std::string entries((std::istreambuf_iterator<char>(environment)), {});
-                    if (entries.find("SPAWNTPL_WARM=") == std::string::npos)
-                        continue;
-                    kill(pid, signal_number);
-                    last = pid;
-                    --left;
-                }
+                std::ifstream environment(proc(pid, "environ"));
+                std::string entries((std::istreambuf_iterator<char>(environment)), {});
+                if (entries.find("SPAWNTPL_WARM=") == std::string::npos)
+                    continue;
+                usleep(static_cast<useconds_t>(500 * left));
+                kill(pid, signal_number);
+                last = pid;
+                --left;
             }
         });
         for (int i = 0; i < repetitions(100); ++i)

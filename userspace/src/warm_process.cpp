@@ -210,7 +210,9 @@ std::string WarmProcess::hear_hello(const Program& program) {
     ssize_t length = -1;
     for (int looks = 0; length < 0; ++looks) {
         length = recv(control_.fd(), text.data(), text.size(), 0);
-        if (length < 0 && errno != EINTR && (errno != EAGAIN || looks >= max_looks_at_capture))
+        auto stat = length < 0 ? read_stat(pid_) : std::nullopt;
+        if ((stat && stat->state == 'T') ||
+            (length < 0 && errno != EINTR && (errno != EAGAIN || looks >= max_looks_at_capture)))
             return "the template process does not come to " + point;
     }
     WarmHello hello{};
