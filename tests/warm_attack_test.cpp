@@ -478,6 +478,35 @@ TEST_F(WarmAttack, no_descriptors_left_in_the_owner) {
     expect_warm_again(echo);
 }
 
+TEST_F(WarmAttack, too_few_descriptors_for_a_template_process) {
+    rlimit old;
+    getrlimit(RLIMIT_NOFILE, &old);
+    const rlimit few{.rlim_cur = 64, .rlim_max = old.rlim_max};
+    constexpr std::size_t enough = 32;
+    bool warm = false;
+    for (std::size_t left = 0; left <= enough; ++left) {
+        {
+            Template echo = allowed("/bin/echo");
+            std::vector<Fd> held;
+            ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+            while (Fd fd = open_null())
+                held.push_back(std::move(fd));
+            held.resize(held.size() - left);
+            auto child = echo.spawn(Command({"word"}).fd(STDOUT_FILENO, held.front().get()));
+            setrlimit(RLIMIT_NOFILE, &old);
+            if (child) {
+                warm = child->backend() == "warm";
+                EXPECT_EQ(child->wait(), ExitStatus::exited(0));
+            } else {
+                EXPECT_EQ(child.error().code, std::errc::too_many_files_open)
+                    << child.error().message();
+            }
+        }
+        EXPECT_THAT(children(), IsEmpty()) << left << " descriptors";
+    }
+    EXPECT_TRUE(warm);
+}
+
 TEST_F(WarmAttack, no_descriptors_left_in_the_template_process) {
     Template echo = allowed("/bin/echo");
     ASSERT_TRUE(start_echo(echo, "before"));

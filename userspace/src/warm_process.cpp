@@ -73,6 +73,12 @@ void kill_and_reap(const Fd& pidfd) {
     wait_for(static_cast<idtype_t>(P_PIDFD), pidfd.get(), info, WEXITED | __WALL);
 }
 
+/// Not by a wait, which others may have done.
+bool is_stopped(pid_t pid) {
+    auto stat = read_stat(pid);
+    return stat && stat->state == 'T';
+}
+
 std::string read_all(int fd) {
     std::string text;
     char buffer[4096];
@@ -195,7 +201,11 @@ std::string WarmProcess::run(const Launch& launch) {
     if (!child)
         return words(child.error());
     pid_ = child->pid();
+    // Until it is known to end with this object.
+    child->stop_at_end(StopPolicy::killing());
     pidfd_ = Fd(fcntl(child->pidfd(), F_DUPFD_CLOEXEC, first_after_stdio));
+    if (!pidfd_)
+        return "no descriptor: " + std::generic_category().message(errno);
     child->detach();
     // The end of the template process is to be seen.
     theirs.reset();
@@ -210,9 +220,9 @@ std::string WarmProcess::hear_hello(const Program& program) {
     ssize_t length = -1;
     for (int looks = 0; length < 0; ++looks) {
         length = recv(control_.fd(), text.data(), text.size(), 0);
-        auto stat = length < 0 ? read_stat(pid_) : std::nullopt;
-        if ((stat && stat->state == 'T') ||
-            (length < 0 && errno != EINTR && (errno != EAGAIN || looks >= max_looks_at_capture)))
+        if (length >= 0 || errno == EINTR)
+            continue;
+        if (errno != EAGAIN || looks >= max_looks_at_capture || is_stopped(pid_))
             return "the template process does not come to " + point;
     }
     WarmHello hello{};
@@ -374,9 +384,7 @@ bool WarmProcess::child_may_answer(std::size_t lane, const Fd& pidfd) const {
         pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
         if (poll(&ended, 1, 0) > 0)
             return true;
-        // Not by a wait, which others may have done.
-        auto stat = read_stat(pid);
-        if (stat && stat->state == 'T')
+        if (is_stopped(pid))
             syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
         return false;
     };
