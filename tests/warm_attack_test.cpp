@@ -704,33 +704,5 @@ TEST_F(WarmAttack, request_with_all_attributes) {
     signal(SIGQUIT, SIG_DFL);
 }
 
-TEST_F(WarmAttack, child_of_another_user_may_look_at_itself) {
-    if (geteuid() != 0)
-        GTEST_SKIP() << "only root can start a child of another user";
-    Template cat = allowed("/bin/cat");
-    Command command({"/proc/self/comm", "/proc/self/environ", "/proc/self/limits"});
-    command.env({"A=1"}).groups({}).group(65534).user(65534);
-    EXPECT_THAT(same(cat, "/bin/cat", command), HasSubstr("A=1"));
-}
-
-TEST_F(WarmAttack, child_of_another_user_who_may_not_execute_the_program) {
-    if (geteuid() != 0)
-        GTEST_SKIP() << "only root can start a child of another user";
-    TemporaryDirectory directory;
-    ASSERT_EQ(chmod(directory.path().c_str(), 0755), 0);
-    copy_program("/bin/true", directory / "program");
-    Template program = allowed(directory / "program");
-    Command command;
-    command.groups({}).group(65534).user(65534);
-    EXPECT_TRUE(start(program, command).success());
-    ASSERT_EQ(chmod((directory / "program").c_str(), 0700), 0);
-    Error expected = cold(directory / "program").spawn(command).error();
-    EXPECT_EQ(expected.code, std::errc::permission_denied);
-    EXPECT_TRUE(start(program).success());
-    auto child = program.spawn(command);
-    ASSERT_FALSE(child);
-    EXPECT_EQ(child.error().message(), expected.message());
-}
-
 }  // namespace
 }  // namespace spawntpl::tests

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <iostream>
 
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace spawntpl::tests {
@@ -36,12 +38,13 @@ protected:
 TEST_F(WarmReady, call_returns_with_what_the_command_says) {
     Template program = ready(payload("ready"), {"to the point", "/etc/passwd"});
     for (const char* word : {"one", "two"}) {
-        Output output = start(program, command({"", "", word}).arg0("name"));
+        Output output = start(
+            program, command({"", "", word}).arg0("name").umask(027).limit(RLIMIT_FSIZE, 123, 456));
         EXPECT_EQ(output.backend, "warm");
         EXPECT_EQ(output.status, ExitStatus::exited(0));
         EXPECT_EQ(output.out,
                   std::string("1 again 0, heap, 4 arguments\narg name\narg \narg \narg ") + word +
-                      "\nenv A=1\nenv B=2\nenviron 1, A=1\n");
+                      "\nenv A=1\nenv B=2\nenviron 1, A=1\numask 027, size 123\n");
     }
 }
 
@@ -97,6 +100,21 @@ TEST_F(WarmReady, has_what_the_caller_has_now) {
     EXPECT_EQ(child.backend(), "warm") << child.why_not_warm();
     EXPECT_EQ(child.wait(), ExitStatus::exited(0));
     EXPECT_THAT(read_file(directory / "out"), StartsWith("1 again 0"));
+}
+
+TEST_F(WarmReady, program_leaves_what_is_the_callers_to_it) {
+    Command own = command({"word"});
+    mode_t mask = umask(037);
+    Output expected = start(ready(payload("ready"), {"point"}), own);
+    Output output = start(ready(payload("ready"), {"state"}), own);
+    umask(mask);
+    EXPECT_EQ(output.backend, "warm");
+    EXPECT_THAT(output.out, HasSubstr("umask 037"));
+    EXPECT_EQ(output.out, expected.out);
+    if (geteuid() == 0) {
+        EXPECT_THAT(why_not(ready(payload("ready"), {"groups"}), own.null(1)),
+                    HasSubstr("has other supplementary groups than the caller"));
+    }
 }
 
 TEST_F(WarmReady, python_with_its_modules_imported) {

@@ -5,12 +5,15 @@
 
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <spawntpl/ready.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +25,8 @@ static void *sleep_to_the_end(void *unused)
 
 static void prepare(const char *state)
 {
+	const gid_t groups[] = {4711};
+	struct rlimit limit;
 	pthread_t thread;
 
 	if (!strcmp(state, "end"))
@@ -34,6 +39,14 @@ static void prepare(const char *state)
 		_exit(0);
 	if (!strcmp(state, "environment") && system("env | grep -q SPAWNTPL_WARM") == 0)
 		exit(1);
+	if (!strcmp(state, "state")) {
+		umask(0);
+		getrlimit(RLIMIT_FSIZE, &limit);
+		limit.rlim_cur = 4096;
+		setrlimit(RLIMIT_FSIZE, &limit);
+	}
+	if (!strcmp(state, "groups"))
+		setgroups(1, groups);
 	/* It has no end of line, and its reader is not there yet. */
 	if (!strcmp(state, "output"))
 		fputs("lost", stdout);
@@ -53,6 +66,7 @@ call(const char *file, int *argc, char ***argv, char ***envp)
 int main(int argc, char **argv, char **envp)
 {
 	char *heap = strdup("heap");
+	struct rlimit limit;
 	int ready;
 
 	prepare(argc > 1 ? argv[1] : "");
@@ -63,6 +77,8 @@ int main(int argc, char **argv, char **envp)
 	for (; *envp; envp++)
 		printf("env %s\n", *envp);
 	printf("environ %d, A=%s\n", environ && environ[0] != NULL, getenv("A"));
+	getrlimit(RLIMIT_FSIZE, &limit);
+	printf("umask %03o, size %ld\n", umask(0), (long)limit.rlim_cur);
 	free(heap);
 	return fflush(stdout) ? 1 : 0;
 }

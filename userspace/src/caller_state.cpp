@@ -95,6 +95,14 @@ bool has_name(std::string_view line, std::string_view name) {
     return line.size() > name.size() && line[name.size()] == ':' && line.starts_with(name);
 }
 
+/// Empty if there is none.
+std::string_view find_line(std::string_view text, std::string_view name) {
+    while (!text.empty())
+        if (std::string_view line = take_line(text); has_name(line, name))
+            return line;
+    return {};
+}
+
 }  // namespace
 
 CallerState CallerState::read(const ThreadFiles& files) {
@@ -127,6 +135,22 @@ std::string_view CallerState::difference(const CallerState& other) const {
         if (differs())
             return description;
     return {};
+}
+
+std::string_view CallerState::difference_of_status(std::string_view own, std::string_view other) {
+    for (const StatusLine& line : status_lines)
+        // Two processes are in one namespace with different numbers.
+        if (!line.description.empty() && line.name != "NStgid" &&
+            find_line(own, line.name) != find_line(other, line.name))
+            return line.description;
+    return {};
+}
+
+void CallerState::take_settable_of(pid_t process, std::string_view status) {
+    umask = static_cast<mode_t>(number(last_word(find_line(status, "Umask")), 8));
+    process_group = static_cast<pid_t>(number(last_word(find_line(status, "NSpgid")), 10));
+    for (std::size_t i = 0; i < limits.size(); ++i)
+        prlimit(process, static_cast<__rlimit_resource>(i), nullptr, &limits[i]);
 }
 
 void CallerState::add_text(std::string_view text) {

@@ -25,6 +25,13 @@ public:
     /// child; empty if nothing is.
     std::string_view difference(const CallerState& other) const;
 
+    /// What of it, as far as /proc/PID/status tells, another process does not have, in words; empty
+    /// if it has all.
+    static std::string_view difference_of_status(std::string_view own, std::string_view other);
+
+    /// What can be set in a child is what a process has that tells @p status of itself.
+    void take_settable_of(pid_t process, std::string_view status);
+
     // What can be set in a child.
     mode_t umask = 0;
     pid_t process_group = 0;

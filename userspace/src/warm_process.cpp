@@ -89,6 +89,11 @@ std::string read_all(int fd) {
     return text;
 }
 
+std::string read_status(const std::string& process) {
+    Fd fd(open(("/proc/" + process + "/status").c_str(), O_RDONLY | O_CLOEXEC));
+    return fd ? read_all(fd.get()) : std::string();
+}
+
 /// Whether the dynamic linker loads the preloaded object into this program, and what it loads at
 /// all: without it the program itself would run in the place of a template process.
 std::string why_not_preloaded(const Template& program, const Launch& launch,
@@ -210,11 +215,15 @@ std::string WarmProcess::run(const Launch& launch) {
     // The end of the template process is to be seen.
     theirs.reset();
     lanes = {};
-    return hear_hello(launch.program());
+    std::string wrong = hear_hello(launch.program());
+    if (wrong.empty())
+        wrong = compare_status();
+    if (wrong.empty())
+        wrong = watch_files(launch.program().path);
+    return wrong;
 }
 
 std::string WarmProcess::hear_hello(const Program& program) {
-    const std::string& path = program.path;
     std::string point = program.ready_args ? "spawntpl_ready()" : "its main()";
     std::vector<char> text(warm_max_request);
     ssize_t length = -1;
@@ -241,6 +250,23 @@ std::string WarmProcess::hear_hello(const Program& program) {
     for (++at; at < end; at += std::strlen(at) + 1)
         if (*at == '/')
             files_.add(at);
+    return {};
+}
+
+/// An exec may take capabilities away, or give some, that a child would have to do without, or
+/// would have, when it carries out what the Command says. And a program may have changed its own
+/// rights before it called spawntpl_ready().
+std::string WarmProcess::compare_status() {
+    std::string own = read_status("thread-self"), other = read_status(std::to_string(pid_));
+    if (own.empty() || other.empty())
+        return "/proc/PID/status cannot be read";
+    if (std::string_view what = CallerState::difference_of_status(own, other); !what.empty())
+        return "the program, once it runs, has other " + std::string(what) + " than the caller";
+    state_.take_settable_of(pid_, other);
+    return {};
+}
+
+std::string WarmProcess::watch_files(const std::string& path) {
     // Where the dynamic linker and libc look first.
     for (const char* file : {"/etc/ld.so.cache", "/etc/ld.so.preload",
                              "/usr/lib/locale/locale-archive", "/usr/share/locale/locale.alias"})

@@ -9,6 +9,8 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 namespace spawntpl::detail {
 
@@ -35,11 +37,22 @@ std::uint32_t append_strings(std::vector<std::byte>& bytes, char* const* strings
     return count;
 }
 
+/// Whether an exec after a change of user would leave other capabilities than the change itself:
+/// root has all of them after an exec, and securebits(7) keep those that others lose.
+bool exec_decides_capabilities(const Attributes& attributes) {
+    if (!attributes.user)
+        return false;
+    constexpr uid_t root = 0;
+    return (*attributes.user == root && geteuid() != root) || prctl(PR_GET_SECUREBITS) != 0;
+}
+
 }  // namespace
 
 Result<std::string> WarmMessage::build(const CallerState& now, const CallerState& then) {
     if (auto built = actions_.build(false); !built)
         return std::unexpected(std::move(built.error()));
+    if (exec_decides_capabilities(launch_.command().attributes()))
+        return "an exec as the other user would leave other capabilities than the change of user";
     if (launch_.directory() < 0) {
         directory_ = above_stdio(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
         if (!directory_)
