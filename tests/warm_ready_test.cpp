@@ -63,6 +63,12 @@ TEST_F(WarmReady, program_and_what_it_starts_on_its_way_do_not_know) {
     EXPECT_THAT(output.out, StartsWith("1 again 0"));
 }
 
+TEST_F(WarmReady, call_does_nothing_in_a_child_of_the_program) {
+    Output output = start(ready(payload("ready"), {"fork"}), command({"word"}));
+    EXPECT_EQ(output.backend, "warm");
+    EXPECT_THAT(output.out, StartsWith("1 again 0"));
+}
+
 TEST_F(WarmReady, output_before_the_call_is_not_the_childs) {
     Output output = start(ready(payload("ready"), {"output"}), command({"word"}));
     EXPECT_EQ(output.backend, "warm");

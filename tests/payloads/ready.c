@@ -28,6 +28,7 @@ static void prepare(const char *state)
 	const gid_t groups[] = {4711};
 	struct rlimit limit;
 	pthread_t thread;
+	int status;
 
 	if (!strcmp(state, "end"))
 		exit(0);
@@ -37,6 +38,13 @@ static void prepare(const char *state)
 		open("/dev/null", O_RDONLY);
 	if (!strcmp(state, "child") && fork() == 0)
 		_exit(0);
+	/* This child is no template. */
+	if (!strcmp(state, "fork")) {
+		if (fork() == 0)
+			_exit(spawntpl_ready(NULL, NULL, NULL, NULL));
+		if (wait(&status) < 0 || status != 0)
+			exit(1);
+	}
 	if (!strcmp(state, "environment") && system("env | grep -q SPAWNTPL_WARM") == 0)
 		exit(1);
 	if (!strcmp(state, "state")) {

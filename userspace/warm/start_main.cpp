@@ -63,7 +63,7 @@ void add_code_of_all_programs(spawntpl::warm::WorkingSet& memory, int (*main)(in
 // A template process has one image; before main() or spawntpl_ready(), it is still to be taken.
 spawntpl::warm::Image image;
 const char* why_no_image;
-bool is_before_ready;
+pid_t before_ready;  // who is; 0 afterwards. What it has forked is not
 
 /// Serves; returns in each child.
 spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
@@ -109,7 +109,7 @@ SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int 
         // Neither the program nor what it starts on its way is to know.
         spawntpl::warm::hide_template(argv + argc + 1);
         image.keep_canary();
-        is_before_ready = true;
+        before_ready = getpid();
         return real(main, argc, argv, init, fini, linker_fini, stack_end);
     }
     if (std::strcmp(point, spawntpl::detail::warm_at_main_with_locale) == 0)
@@ -124,9 +124,9 @@ SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int 
 // What spawntpl_ready() of <spawntpl/ready.h> calls, if it is there.
 SPAWNTPL_INTERPOSED int spawntpl_warm_ready(const char* const* files, int* argc, char*** argv,
                                             char*** envp) {
-    if (!is_before_ready)
+    if (before_ready != getpid())
         return 0;
-    is_before_ready = false;
+    before_ready = 0;
     // Else each child would write what is in the buffers.
     std::fflush(nullptr);
     spawntpl::warm::WorkingSet memory;
