@@ -41,11 +41,17 @@ void send_hello(const char* why_not, const char* const* files) {
             return 0;
         },
         &append);
+    // Most files have several mappings, one after the other.
+    const char* last = "";
     Lines maps("/proc/self/maps");
     while (const char* line = maps.is_open() ? maps.next() : nullptr) {
         const char* path = std::strchr(line, '/');
-        if (path && !std::strstr(path, " (deleted)"))
-            append(path);
+        if (!path || std::strstr(path, " (deleted)") || std::strcmp(path, last) == 0)
+            continue;
+        std::size_t begin = length;
+        append(path);
+        if (length <= sizeof(text))
+            last = text + begin;
     }
     for (; files && *files; ++files)
         append(*files);
