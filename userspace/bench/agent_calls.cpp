@@ -150,9 +150,8 @@ const std::vector<std::vector<std::string>>& agent_tools() {
 
 std::span<const AgentMethod> agent_methods() {
     static const std::vector<AgentMethod> table{
-        {reference_method, posix_spawn_calls},
-        {"lib-posix_spawn", template_calls("posix_spawn")},
-        {"clone3", template_calls("clone3")},
+        {reference_method, posix_spawn_calls}, {"lib-posix_spawn", template_calls("posix_spawn")},
+        {"clone3", template_calls("clone3")},  {"warm", template_calls("warm")},
         {"kernel", template_calls("kernel")},
     };
     return table;

@@ -3,7 +3,8 @@
 
 MISSING = "Not measured."
 UNITS = {"native": "µs", "kvm": "µs", "vm": "k instructions"}
-LIBRARY = ("kernel", "clone3")
+COLD = ("kernel", "clone3")
+WARM = ("warm",)
 
 
 def median(row):
@@ -122,7 +123,17 @@ def programs(machines):
             parts.append(f"{program} {100 * (row['p50'] - row['return_p50']) / row['p50']:.0f} %")
     if not parts:
         return MISSING
-    return f"Of all instructions of a start by `kernel`, after the exec: {', '.join(parts)}."
+    return f"Of all instructions of a start by `kernel`, after the exec: {', '.join(parts)}. {warm(machines)}"
+
+
+def warm(machines):
+    parts = []
+    for program in ("true", "hello", "sed", "grep", "git", "bash", "python3"):
+        time, count = (times(machines[name], "start", "posix_spawn", "warm", program=program)
+                       for name in ("native", "vm"))
+        if time or count:
+            parts.append(f"{program} {time or '-'} and {count or '-'}")
+    return f"posix_spawn to `warm`, time and instructions: {', '.join(parts)}." if parts else ""
 
 
 def agent(machines):
@@ -131,7 +142,8 @@ def agent(machines):
     methods = native.methods("agent") if native else []
     if not methods:
         return MISSING
-    lines = [f"Templates make {agent_gain(machines)} more calls per second than posix_spawn.", "",
+    lines = [f"Templates make {agent_gain(machines, COLD)} more calls per second than posix_spawn, warm ones "
+             f"{agent_gain(machines, WARM)}.", "",
              f"| workers x in flight | calls | {' | '.join(f'{method}/s' for method in methods)} |",
              "|---" + "|---:" * (len(methods) + 1) + "|"]
     for variant in dict.fromkeys(row["variant"] for row in native.select("agent")):
@@ -142,13 +154,13 @@ def agent(machines):
     return "\n".join(lines)
 
 
-def agent_gain(machines):
+def agent_gain(machines, methods):
     """From the least to the most, over the shapes."""
     native = machines["native"]
     gains = []
     for row in native.select("agent") if native else []:
         plain = native.one("agent", variant=row["variant"], method="posix_spawn")
-        if plain and row["method"] in LIBRARY:
+        if plain and row["method"] in methods:
             gains.append(100 * (row["per_second"] / plain["per_second"] - 1))
     return f"{min(gains):+.1f} % to {max(gains):+.1f} %" if gains else "-"
 
@@ -189,8 +201,8 @@ def where_not(machines):
         line(f"{program}: {{}} of posix_spawn by `kernel` (counted), {{}} by `clone3` (time): the rest is the "
              "program's own start.", times(vm, "start", "kernel", "posix_spawn", program=program),
              times(native, "start", "clone3", "posix_spawn", program=program))
-    line("A mix of tools gains {} to posix_spawn: most of a call is the tool.",
-         agent_gain(machines) if native else None)
+    line("A mix of tools gains {} to posix_spawn by `kernel` and `clone3`: most of a call is the tool.",
+         agent_gain(machines, COLD) if native else None)
     line("No exec is made faster: a loop of execs alone, the floor, is {} µs of the {} of `clone3`.",
          figure(native, "start", program="nolibc", method="exec-loop"),
          figure(native, "start", program="nolibc", method="clone3"))

@@ -16,7 +16,7 @@ STAGES = ("create", "wakeup", "setup", "exec", "link", "run", "zombie")
 
 # What figures show; helper and python are processes of their own with costs of their own.
 LINES = ("fork", "fork-thp", "vfork", "posix_spawn", "helper", "python", "clone3", "kernel")
-BARS = ("fork", "vfork", "posix_spawn", "clone3", "kernel", "kernel-nowait")
+BARS = ("fork", "vfork", "posix_spawn", "clone3", "warm", "kernel", "kernel-nowait")
 
 
 class FigureError(Exception):

@@ -66,7 +66,7 @@ def literature(machines):
         rows.append(f"| {entry['what']} | {entry['published']} | {entry['source']} | "
                     f"{answers.ours(machines['native'], entry['ours'])} |")
     rows.append("| a tool mix through templates, calls per second | +2.0 % to +5.0 % | RFC of May 2026 "
-                f"| {answers.agent_gain(machines)} |")
+                f"| {answers.agent_gain(machines, answers.COLD)} |")
     return rows
 
 
