@@ -5,6 +5,7 @@
 
 #include <spawntpl/spawntpl.h>
 
+#include <set>
 #include <thread>
 
 #include <pthread.h>
@@ -713,6 +714,51 @@ TEST_F(CApi, null_pointers_are_refused) {
 TEST_F(CApi, exceptions_become_errors) {
     CommandPointer command = new_command();
     EXPECT_EQ(spawntpl_command_input(command.get(), "x", SIZE_MAX), -ENOMEM);
+}
+
+TEST_F(CApi, warm_starts) {
+    spawntpl_template_options options{};
+    options.size = sizeof(options);
+    auto backend_of_two = [&](const std::string& path) {
+        spawntpl_template* made = nullptr;
+        spawntpl_error error = new_error();
+        EXPECT_EQ(spawntpl_template_open(path.c_str(), &options, &made, &error), 0)
+            << error.message;
+        TemplatePointer program(made);
+        std::set<std::string> seen;
+        for (int i = 0; i < 2; ++i) {
+            CommandPointer command = new_command({"word"});
+            EXPECT_EQ(spawntpl_command_pipe_from_child(command.get(), STDOUT_FILENO), 0);
+            spawntpl_child* started = nullptr;
+            EXPECT_EQ(spawntpl_template_spawn(program.get(), command.get(), &started, &error), 0);
+            ChildPointer child(started);
+            read_all(spawntpl_child_pipe(child.get(), STDOUT_FILENO));
+            EXPECT_EQ(spawntpl_child_wait(child.get(), nullptr, nullptr), 0);
+            seen.insert(spawntpl_child_backend(child.get()) + std::string(": ") +
+                        spawntpl_child_why_not_warm(child.get()));
+        }
+        return seen;
+    };
+    EXPECT_THAT(backend_of_two(payload("ready")), testing::Each(testing::Not(StartsWith("warm"))));
+    options.warm = SPAWNTPL_WARM_ALLOWED;
+    EXPECT_THAT(backend_of_two(payload("exit0")),
+                testing::Each(testing::EndsWith(": the program is static")));
+    options.recapture_ms = -1;
+    spawntpl_template* program = nullptr;
+    spawntpl_error error = new_error();
+    EXPECT_EQ(spawntpl_template_open("true", &options, &program, &error), -EINVAL);
+    EXPECT_THAT(error.message, HasSubstr("recapture_ms"));
+    options.recapture_ms = SPAWNTPL_FOREVER;
+    options.warm = SPAWNTPL_WARM_REQUIRED + 1;
+    EXPECT_EQ(spawntpl_template_open("true", &options, &program, &error), -EINVAL);
+    EXPECT_THAT(error.message, HasSubstr("warm"));
+    if (!std::ranges::count(available_ways(), "warm"))
+        GTEST_SKIP() << "no warm starts here";
+    options.warm = SPAWNTPL_WARM_REQUIRED;
+    options.recapture_starts = 1;
+    const char* const args[] = {"to the point", nullptr};
+    options.ready_args = args;
+    EXPECT_THAT(backend_of_two(payload("ready")), testing::ElementsAre("warm: "));
 }
 
 TEST_F(CApi, structures_of_other_sizes) {

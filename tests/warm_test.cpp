@@ -172,6 +172,7 @@ TEST_F(WarmTest, captures_anew_as_often_as_it_is_told) {
     EXPECT_EQ(template_processes({.starts = 1}), 6U);
     EXPECT_EQ(template_processes({.starts = 2}), 3U);
     EXPECT_EQ(template_processes({.age = std::chrono::milliseconds(0)}), 6U);
+    EXPECT_EQ(template_processes({.age = std::chrono::milliseconds::max()}), 1U);
 }
 
 TEST_F(WarmTest, holds_less_than_two_megabytes_of_its_own) {

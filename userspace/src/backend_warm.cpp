@@ -120,8 +120,11 @@ private:
 
     static bool is_worn(const WarmProcess& process, const Launch& launch) {
         const Recapture& recapture = launch.program().recapture;
-        return process.starts() >= recapture.starts ||
-               std::chrono::steady_clock::now() - process.born() >= recapture.age;
+        // Not the other way round: the longest age is too long for nanoseconds.
+        using Age = decltype(recapture.age);
+        auto age =
+            std::chrono::duration_cast<Age>(std::chrono::steady_clock::now() - process.born());
+        return process.starts() >= recapture.starts || age >= recapture.age;
     }
 
     mutable KeptThreadFiles files_;

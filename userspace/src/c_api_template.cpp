@@ -16,19 +16,35 @@ using c_api::call_with;
 using c_api::null_pointer;
 using c_api::report;
 
-std::expected<TemplateOptions, int> to_options(const spawntpl_template_options* given) {
+struct Wrong {
+    int code;
+    const char* what;
+};
+
+std::expected<TemplateOptions, Wrong> to_options(const spawntpl_template_options* given) {
     TemplateOptions options;
     if (!given)
         return options;
     auto read = c_api::read(given);
     if (!read)
-        return std::unexpected(read.error());
+        return std::unexpected(Wrong{read.error(), "the options' size"});
+    if (read->warm > SPAWNTPL_WARM_REQUIRED)
+        return std::unexpected(Wrong{EINVAL, "the options' warm"});
+    if (read->recapture_ms < 0)
+        return std::unexpected(Wrong{EINVAL, "the options' recapture_ms"});
     if (read->backend)
         options.backend = read->backend;
     if (read->env)
         options.env = c_api::strings(read->env);
     if (read->command)
         options.command = read->command->value;
+    options.warm = static_cast<Warm>(read->warm);
+    if (read->recapture_starts)
+        options.recapture.starts = read->recapture_starts;
+    if (read->recapture_ms)
+        options.recapture.age = std::chrono::milliseconds(read->recapture_ms);
+    if (read->ready_args)
+        options.ready_args = c_api::strings(read->ready_args);
     return options;
 }
 
@@ -41,7 +57,7 @@ int make_template(const char* name, const spawntpl_template_options* given,
             return report(error, EINVAL, Step::request, null_pointer);
         auto options = to_options(given);
         if (!options)
-            return report(error, options.error(), Step::request, "the options' size");
+            return report(error, options.error().code, Step::request, options.error().what);
         Result<Template> made = make(*options);
         if (!made)
             return report(error, made.error());

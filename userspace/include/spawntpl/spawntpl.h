@@ -327,6 +327,17 @@ int spawntpl_command_return_early(struct spawntpl_command *command);
 
 /* --- templates -------------------------------------------------------------------------------- */
 
+/**
+ * Whether children may be copies of a process that has the program loaded, linked and initialised
+ * already, up to its main(): spawntpl(7) says what is different then. That process is a child of
+ * the caller, which wait(2) for any child sees.
+ */
+enum spawntpl_warm {
+    SPAWNTPL_WARM_NEVER = 0,   /**< nothing of it is loaded */
+    SPAWNTPL_WARM_ALLOWED = 1, /**< see spawntpl_child_why_not_warm() */
+    SPAWNTPL_WARM_REQUIRED = 2 /**< a start that cannot be warm is -ENOTSUP, with the reason */
+};
+
 /** How to prepare a program. */
 struct spawntpl_template_options {
     size_t size; /**< sizeof(struct spawntpl_template_options), by the caller */
@@ -348,6 +359,25 @@ struct spawntpl_template_options {
 
     /** What a start without a command starts. Copied; null is an empty one. */
     const struct spawntpl_command *command;
+
+    /** An enum spawntpl_warm; another number is -EINVAL. */
+    uint64_t warm;
+
+    /** After so many warm starts the program is captured anew; 0: 1,000. */
+    uint64_t recapture_starts;
+
+    /**
+     * At the first start so many milliseconds after it was captured, or SPAWNTPL_FOREVER, it is
+     * captured anew; 0: ten minutes. A negative number is -EINVAL.
+     */
+    int64_t recapture_ms;
+
+    /**
+     * For a program that calls spawntpl_ready() of <spawntpl/ready.h>: the arguments with which it
+     * comes there, ending with a null pointer. Null: children are copies of the program as it is
+     * before its main().
+     */
+    const char *const *ready_args;
 };
 
 /**
@@ -460,6 +490,9 @@ int spawntpl_child_pidfd(const struct spawntpl_child *child);
 
 /** The name of the backend that started it. */
 const char *spawntpl_child_backend(const struct spawntpl_child *child);
+
+/** Why it was not started warm although its template allows that; else empty. */
+const char *spawntpl_child_why_not_warm(const struct spawntpl_child *child);
 
 /**
  * The caller's end of the pipe that is the child's descriptor @p target, or -1. Close-on-exec and
