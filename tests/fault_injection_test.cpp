@@ -9,7 +9,6 @@
 #include <functional>
 #include <utility>
 
-#include <linux/magic.h>
 #include <poll.h>
 #include <pty.h>
 #include <sched.h>
@@ -17,7 +16,6 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,35 +29,6 @@ constexpr const char* why_not = "the results of system calls are changed on x86-
 #else
 constexpr const char* why_not = nullptr;
 #endif
-
-/// A new cgroup of version 2, empty again when it goes.
-class CgroupDirectory {
-public:
-    CgroupDirectory() {
-        for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-            std::string path = std::string(root) + "/spawntpl-" + std::to_string(getpid());
-            struct statfs system;
-            if (statfs(root, &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC &&
-                mkdir(path.c_str(), 0755) == 0) {
-                path_ = path;
-                fd_ = Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-            }
-        }
-    }
-
-    CgroupDirectory(const CgroupDirectory&) = delete;
-
-    ~CgroupDirectory() {
-        if (!path_.empty())
-            rmdir(path_.c_str());
-    }
-
-    const Fd& fd() const { return fd_; }
-
-private:
-    std::string path_;
-    Fd fd_;
-};
 
 /// The processes that this program starts meanwhile are in pid and mount namespaces of their own,
 /// the first as process 1: no other process is to be found there.

@@ -5,8 +5,10 @@
 #include <sstream>
 #include <thread>
 
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,6 +102,23 @@ TemporaryDirectory::TemporaryDirectory() {
 
 TemporaryDirectory::~TemporaryDirectory() {
     std::filesystem::remove_all(path_);
+}
+
+CgroupDirectory::CgroupDirectory() {
+    for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+        std::string path = std::string(root) + "/spawntpl-" + std::to_string(getpid());
+        struct statfs system;
+        if (statfs(root, &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC &&
+            mkdir(path.c_str(), 0755) == 0) {
+            path_ = path;
+            fd_ = Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        }
+    }
+}
+
+CgroupDirectory::~CgroupDirectory() {
+    if (!path_.empty())
+        rmdir(path_.c_str());
 }
 
 void write_file(const std::string& path, const std::string& content, mode_t mode) {

@@ -36,6 +36,21 @@ private:
     std::filesystem::path path_;
 };
 
+/// A new cgroup of version 2, gone with the object: nothing may be in it any more.
+class CgroupDirectory {
+public:
+    CgroupDirectory();
+    CgroupDirectory(const CgroupDirectory&) = delete;
+    ~CgroupDirectory();
+
+    /// None where this program may not make one.
+    const Fd& fd() const { return fd_; }
+
+private:
+    std::string path_;
+    Fd fd_;
+};
+
 void write_file(const std::string& path, const std::string& content, mode_t mode = 0644);
 std::string read_file(const std::string& path);
 

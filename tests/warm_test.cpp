@@ -8,7 +8,9 @@
 #include <sstream>
 #include <thread>
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -155,6 +157,77 @@ TEST_F(WarmTest, program_in_another_directory_or_behind_a_link_is_the_one_that_r
     EXPECT_TRUE(start(program).success());
     std::filesystem::remove(directory / "now");
     EXPECT_FALSE(spawntpl::run(program, {}));
+}
+
+TEST_F(WarmTest, program_on_a_file_system_that_does_not_tell_of_changes) {
+    if (geteuid() != 0)
+        GTEST_SKIP() << "only root can mount a file system";
+    TemporaryDirectory directory;
+    in_another_process([&] {
+        ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+        ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+        // Not one of those whose changes are watched for.
+        ASSERT_EQ(mount("none", directory.path().c_str(), "ramfs", 0, nullptr), 0);
+        copy_program("/bin/true", directory / "program");
+        Template program = allowed(directory / "program");
+        for (int i = 0; i < 2; ++i) {
+            Output output = start(program);
+            EXPECT_EQ(output.backend, "warm");
+            EXPECT_TRUE(output.success());
+        }
+        copy_program("/bin/false", directory / "new");
+        std::filesystem::rename(directory / "new", directory / "program");
+        for (int i = 0; i < 2; ++i)
+            EXPECT_EQ(start(program).status, ExitStatus::exited(1));
+    });
+}
+
+TEST_F(WarmTest, other_root_directory_has_other_programs) {
+    if (geteuid() != 0)
+        GTEST_SKIP() << "only root can change the root directory";
+    TemporaryDirectory directory;
+    std::string path = directory / "program", root = directory / "root";
+    std::filesystem::create_directories(root + directory.path());
+    copy_program("/bin/false", path);
+    copy_program(payload("exit0"), root + path);
+    in_another_process([&] {
+        Template program = allowed(path);
+        auto run = [&](std::string_view why_not_warm) {
+            auto child = value_or_throw(program.spawn());
+            EXPECT_EQ(child.why_not_warm(), why_not_warm);
+            return value_or_throw(child.wait());
+        };
+        EXPECT_EQ(run(""), ExitStatus::exited(1));
+        EXPECT_EQ(run(""), ExitStatus::exited(1));
+        ASSERT_EQ(chroot(root.c_str()), 0);
+        ASSERT_EQ(chdir("/"), 0);
+        EXPECT_EQ(run("the program is static"), ExitStatus::exited(0));
+    });
+}
+
+TEST_F(WarmTest, child_of_a_cgroup_is_born_there) {
+    CgroupDirectory cgroup;
+    if (!cgroup.fd())
+        GTEST_SKIP() << "there is no cgroup v2 that this program may make others in";
+    Template cat = allowed("/bin/cat");
+    Command command({"/proc/self/cgroup"}), elsewhere = command;
+    elsewhere.cgroup(cgroup.fd().get());
+    std::string here;
+    for (int i = 0; i < 3; ++i) {
+        here = same(cat, "/bin/cat", command);
+        EXPECT_THAT(same(cat, "/bin/cat", elsewhere), AllOf(Not(here), HasSubstr("0::/spawntpl-")));
+    }
+    // Each start gets its own child, whoever else starts some.
+    constexpr int each = 20;
+    auto start_many = [&](const Command& own, const std::string& expected) {
+        for (int i = 0; i < each; ++i) {
+            Output output = start(cat, own);
+            EXPECT_EQ(output.backend, "warm");
+            EXPECT_THAT(output.out, HasSubstr(expected));
+        }
+    };
+    std::jthread other([&] { start_many(elsewhere, "0::/spawntpl-"); });
+    start_many(command, here);
 }
 
 TEST_F(WarmTest, captures_anew_as_often_as_it_is_told) {
