@@ -5,6 +5,7 @@
 
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -73,6 +74,17 @@ TEST_F(WarmRights, of_somebody_who_may_become_root) {
         expect_warm(print_rights());
         expect_warm(as(nobody - 1));
         expect_cold(as(0), "an exec as the other user would leave other capabilities");
+    });
+}
+
+TEST_F(WarmRights, of_somebody_in_another_namespace) {
+    in_another_process([] {
+        become_nobody_with(CAP_SYS_ADMIN, true);
+        Template readlink = allowed("/bin/readlink");
+        Command command({"/proc/self/ns/uts"});
+        std::string before = same(readlink, "/bin/readlink", command);
+        ASSERT_EQ(unshare(CLONE_NEWUTS), 0);
+        EXPECT_NE(same(readlink, "/bin/readlink", command), before);
     });
 }
 

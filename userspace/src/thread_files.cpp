@@ -55,7 +55,8 @@ ThreadFiles::ThreadFiles()
     : status_(open_own("status")),
       cgroup_(open_own("cgroup")),
       oom_score_(open_own("oom_score_adj")),
-      namespaces_(open_own("ns", O_DIRECTORY)) {}
+      // Not to be read, which a process that is not dumpable may not.
+      namespaces_(open_own("ns", O_DIRECTORY | O_PATH)) {}
 
 bool ThreadFiles::is_alive() const {
     char byte;
