@@ -3,6 +3,9 @@
 // Warm children never have more rights than an exec would have given them, nor fewer.
 #include "warm_support.hpp"
 
+#include <numeric>
+
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
@@ -85,6 +88,15 @@ TEST_F(WarmRights, of_somebody_in_another_namespace) {
         std::string before = same(readlink, "/bin/readlink", command);
         ASSERT_EQ(unshare(CLONE_NEWUTS), 0);
         EXPECT_NE(same(readlink, "/bin/readlink", command), before);
+    });
+}
+
+TEST_F(WarmRights, of_somebody_with_thousands_of_groups) {
+    in_another_process([] {
+        std::vector<gid_t> groups(5'000);
+        std::iota(groups.begin(), groups.end(), 100'000);
+        ASSERT_EQ(setgroups(groups.size(), groups.data()), 0);
+        expect_cold(print_rights(), "cannot be read as a whole");
     });
 }
 

@@ -197,11 +197,18 @@ void CallerState::read_status(std::string_view text) {
 
 void CallerState::read_files(const ThreadFiles& files) {
     char text[8192];
-    read_status(files.status(text));
-    add_text(files.cgroup(text));
+    auto check = [&](std::string_view read) {
+        is_known_ &= !read.empty() && read.size() < sizeof(text);
+        return read;
+    };
+    read_status(check(files.status(text)));
+    std::string_view cgroup = files.cgroup(text);
+    // There are kernels without any.
+    add_text(cgroup.empty() ? cgroup : check(cgroup));
+    check(files.name_space("user", text));
     for (const char* name : namespaces)
         add_text(files.name_space(name, text));
-    add_text(files.oom_score(text));
+    add_text(check(files.oom_score(text)));
 }
 
 void CallerState::read_calls() {
