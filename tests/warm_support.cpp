@@ -2,6 +2,7 @@
 #include "warm_support.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <sstream>
 
 #include <sched.h>
@@ -17,6 +18,10 @@ void WarmTest::SetUp() {
 
 Template WarmTest::allowed(const std::string& program) {
     return value_or_throw(Template::open(program, {.warm = Warm::allowed}));
+}
+
+Template WarmTest::allowed_by_name(const std::string& path) {
+    return value_or_throw(Template::open(path, {.backend = "clone3", .warm = Warm::allowed}));
 }
 
 Template WarmTest::cold(const std::string& program) {
@@ -69,7 +74,12 @@ pid_t WarmTest::template_process() {
 void in_another_process(const std::function<void()>& function) {
     pid_t pid = fork();
     if (pid == 0) {
-        function();
+        // What is thrown here must not go on with the other tests.
+        try {
+            function();
+        } catch (const std::exception& error) {
+            ADD_FAILURE() << error.what();
+        }
         _exit(testing::Test::HasFailure() ? 1 : 0);
     }
     int status;

@@ -19,6 +19,9 @@ protected:
     /// What may be warm, and should be.
     static Template allowed(const std::string& program);
 
+    /// The same, but where it is not, it is what has this name then.
+    static Template allowed_by_name(const std::string& path);
+
     /// Not by libc, whose children ignore two signals of its own.
     static Template cold(const std::string& program);
 

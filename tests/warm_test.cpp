@@ -147,7 +147,7 @@ TEST_F(WarmTest, program_in_another_directory_or_behind_a_link_is_the_one_that_r
     copy_program("/bin/true", directory / "one/program");
     copy_program("/bin/false", directory / "two/program");
     std::filesystem::create_symlink("one", directory / "now");
-    Template program = allowed(directory / "now/program");
+    Template program = allowed_by_name(directory / "now/program");
     EXPECT_TRUE(start(program).success());
     std::filesystem::create_symlink("two", directory / "new");
     std::filesystem::rename(directory / "new", directory / "now");
@@ -191,7 +191,7 @@ TEST_F(WarmTest, other_root_directory_has_other_programs) {
     copy_program("/bin/false", path);
     copy_program(payload("exit0"), root + path);
     in_another_process([&] {
-        Template program = allowed(path);
+        Template program = allowed_by_name(path);
         auto run = [&](std::string_view why_not_warm) {
             auto child = value_or_throw(program.spawn());
             EXPECT_EQ(child.why_not_warm(), why_not_warm);
