@@ -298,7 +298,6 @@ const Caller callers[] = {
          EXPECT_EQ(write(fd.get(), "123", 3), 3);
      }},
     {"personality", [] { personality(ADDR_NO_RANDOMIZE); }},
-    {"no_new_privileges", [] { prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }},
     {"securebits", [] { prctl(PR_SET_SECUREBITS, 1 << 2); }},  // SECBIT_NO_SETUID_FIXUP
     {"other_user", become_nobody},
 };

@@ -3,10 +3,15 @@
 // Warm children never have more rights than an exec would have given them, nor fewer.
 #include "warm_support.hpp"
 
+#include <cstddef>
 #include <numeric>
+#include <thread>
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -148,6 +153,104 @@ TEST_F(WarmRights, to_execute_the_program) {
     auto child = program.spawn(command);
     ASSERT_FALSE(child);
     EXPECT_EQ(child.error().message(), expected.message());
+}
+
+class WarmSandbox : public WarmRights {
+protected:
+    /// No file may be read any more, but for what is open.
+    static void enter_landlock() {
+        landlock_ruleset_attr rules{};
+        rules.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE;
+        Fd fd(static_cast<int>(
+            syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules.handled_access_fs), 0)));
+        ASSERT_TRUE(fd);
+        ASSERT_EQ(syscall(SYS_landlock_restrict_self, fd.get(), 0), 0);
+    }
+
+    static bool has_landlock() {
+        return syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >
+               0;
+    }
+
+    /// From now on, this system call is not permitted.
+    static void forbid(unsigned number) {
+        sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+                                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+        sock_fprog program{.len = static_cast<unsigned short>(std::size(filter)), .filter = filter};
+        ASSERT_EQ(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), 0);
+    }
+
+    /// The program cannot read this file, or cannot even be executed.
+    static void expect_nothing_read(const Template& cat) {
+        auto output = spawntpl::run(cat, Command({"/etc/passwd"}));
+        if (output) {
+            EXPECT_EQ(output->out, "");
+        } else {
+            EXPECT_EQ(output.error().code, std::errc::permission_denied);
+        }
+    }
+};
+
+TEST_F(WarmSandbox, of_a_caller_without_privileges) {
+    if (!has_landlock())
+        GTEST_SKIP() << "the kernel has no Landlock";
+    in_another_process([] {
+        Template cat = allowed("/bin/cat");
+        ASSERT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        EXPECT_THAT(why_not(cat, Command({"/etc/passwd"}).null(STDOUT_FILENO)),
+                    HasSubstr("the caller has no_new_privs"));
+        enter_landlock();
+        expect_nothing_read(cat);
+    });
+}
+
+TEST_F(WarmSandbox, of_a_caller_with_privileges) {
+    if (!has_landlock())
+        GTEST_SKIP() << "the kernel has no Landlock";
+    in_another_process([] {
+        Template cat = allowed("/bin/cat");
+        EXPECT_EQ(start(cat, Command({"/etc/passwd"})).backend, "warm");
+        enter_landlock();
+        for (int i = 0; i < 3; ++i)
+            expect_nothing_read(cat);
+    });
+}
+
+TEST_F(WarmSandbox, filters_are_never_taken_for_those_of_another_thread) {
+    in_another_process([] {
+        Template uname = allowed("/bin/uname");
+        EXPECT_EQ(start(uname).backend, "warm");
+        std::jthread([&] {
+            forbid(SYS_getcwd);
+            EXPECT_THAT(why_not(uname, Command().null(STDOUT_FILENO)),
+                        HasSubstr("the caller has seccomp filters"));
+        }).join();
+        std::jthread([&] {
+            forbid(SYS_uname);
+            Output output = start(uname);
+            EXPECT_NE(output.backend, "warm");
+            EXPECT_FALSE(output.success());
+        }).join();
+        EXPECT_EQ(start(uname).backend, "warm");
+    });
+}
+
+TEST_F(WarmSandbox, pid_namespace_for_children_is_entered_by_the_first_child_alone) {
+    in_another_process([] {
+        Template program = allowed("/bin/sh");
+        EXPECT_EQ(start(program, Command({"-c", "exit $$"})).backend, "warm");
+        ASSERT_EQ(unshare(CLONE_NEWPID), 0);
+        Output output = start(program, Command({"-c", "exit $$"}));
+        EXPECT_NE(output.backend, "warm");
+        EXPECT_EQ(output.status, ExitStatus::exited(1));
+    });
+    in_another_process([] {
+        Template program = allowed("/bin/sh");
+        ASSERT_EQ(unshare(CLONE_NEWPID), 0);
+        EXPECT_EQ(start(program, Command({"-c", "exit $$"})).status, ExitStatus::exited(1));
+    });
 }
 
 }  // namespace

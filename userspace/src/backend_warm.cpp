@@ -40,9 +40,8 @@ public:
         // One that has ended is replaced, but not for ever.
         for (int tries = 0; tries < 3; ++tries) {
             CallerState now = CallerState::read(*files_.own());
-            if (!now.is_known())
-                return std::unexpected(
-                    not_warm("the caller's files in /proc cannot be read as a whole"));
+            if (!now.why_never().empty())
+                return std::unexpected(not_warm(std::string(now.why_never())));
             auto process = fit_process(launch, now);
             if (!process)
                 return std::unexpected(not_warm(std::move(process.error())));

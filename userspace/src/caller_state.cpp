@@ -40,37 +40,23 @@ constexpr StatusLine status_lines[] = {
     {"CapAmb", "ambient capabilities"},
     {"NoNewPrivs", "no_new_privs"},
     {"Seccomp", "seccomp mode"},
-    {"Seccomp_filters", "number of seccomp filters"},
     {"Speculation_Store_Bypass", "control of speculation"},
     {"SpeculationIndirectBranch", "control of speculation"},
     {"Cpus_allowed", "CPU affinity"},
     {"Mems_allowed", "memory nodes"},
 };
 
-// The namespaces that /proc/PID/ns has; a pid namespace for children, say, cannot be told else.
-constexpr const char* namespaces[] = {
-    "cgroup", "ipc", "mnt", "net", "pid_for_children", "time_for_children", "user", "uts"};
+// The namespaces that /proc/PID/ns has and that only links tell of.
+constexpr const char* namespaces[] = {"cgroup", "ipc", "mnt", "net", "time_for_children",
+                                      "user",   "uts"};
 
 constexpr std::string_view more_descriptions[] = {
-    "cgroup",
-    "cgroup namespace",
-    "IPC namespace",
-    "mount namespace",
-    "network namespace",
-    "pid namespace",
-    "time namespace",
-    "user namespace",
-    "UTS namespace",
-    "OOM score adjustment",
-    "root directory",
-    "personality",
-    "securebits",
-    "timer slack",
-    "I/O priority",
-    "memory write-execute protection",
-    "scheduling",
-    "stack limit",
-    "descriptor limit",
+    "cgroup",          "cgroup namespace",  "IPC namespace",
+    "mount namespace", "network namespace", "time namespace",
+    "user namespace",  "UTS namespace",     "OOM score adjustment",
+    "root directory",  "personality",       "securebits",
+    "timer slack",     "I/O priority",      "memory write-execute protection",
+    "scheduling",      "stack limit",       "descriptor limit",
 };
 
 std::uint64_t number(std::string_view text, int base) {
@@ -181,6 +167,11 @@ void CallerState::read_status(std::string_view text) {
         skip_to(found);
         ++wanted;
         std::string_view value = line.substr(std::min(line.size(), found->name.size() + 2));
+        if (found->name == "NoNewPrivs" && value != "0")
+            why_never_ =
+                "the caller has no_new_privs, and may be in a sandbox that nothing tells of";
+        else if (found->name == "Seccomp" && value != "0")
+            why_never_ = "the caller has seccomp filters, which cannot be compared";
         if (!found->description.empty())
             add_text(value);
         else if (found->name == "Umask")
@@ -198,14 +189,19 @@ void CallerState::read_status(std::string_view text) {
 void CallerState::read_files(const ThreadFiles& files) {
     char text[8192];
     auto check = [&](std::string_view read) {
-        is_known_ &= !read.empty() && read.size() < sizeof(text);
+        if (read.empty() || read.size() == sizeof(text))
+            why_never_ = "the caller's files in /proc cannot be read as a whole";
         return read;
     };
     read_status(check(files.status(text)));
     std::string_view cgroup = files.cgroup(text);
     // There are kernels without any.
     add_text(cgroup.empty() ? cgroup : check(cgroup));
-    check(files.name_space("user", text));
+    // Nothing can be started in one that has no first process yet, or has lost it; and who starts
+    // something else there first makes that its first process.
+    std::string own(check(files.name_space("pid", text)));
+    if (files.name_space("pid_for_children", text) != own)
+        why_never_ = "the caller's children are born in another pid namespace";
     for (const char* name : namespaces)
         add_text(files.name_space(name, text));
     add_text(check(files.oom_score(text)));

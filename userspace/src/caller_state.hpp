@@ -21,8 +21,9 @@ public:
     /// Of the calling thread, all of it anew. @p files are its own.
     static CallerState read(const ThreadFiles& files);
 
-    /// Whether all of it could be read.
-    bool is_known() const { return is_known_; }
+    /// Why no copy of another process is known to be like a child of the thread, in words; empty if
+    /// one may be.
+    std::string_view why_never() const { return why_never_; }
 
     /// What of it is different in @p other, in words, and cannot be set to another value in a
     /// child; empty if nothing is.
@@ -57,7 +58,7 @@ private:
     std::string fixed_;  ///< the parts, in the order of their descriptions
     std::array<std::uint32_t, max_parts> ends_{};
     std::size_t parts_ = 0;
-    bool is_known_ = true;
+    std::string_view why_never_;
 };
 
 }  // namespace spawntpl::detail

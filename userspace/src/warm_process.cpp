@@ -89,6 +89,14 @@ std::string read_all(int fd) {
     return text;
 }
 
+/// Whether the calling thread may look at another process: not if it is in a sandbox, such as a
+/// domain of landlock(7), that the other is not in. Nothing else tells of that.
+bool may_look_at(pid_t pid) {
+    void* list;
+    std::size_t size;
+    return syscall(SYS_get_robust_list, pid, &list, &size) == 0 || errno != EPERM;
+}
+
 std::string read_status(const std::string& process) {
     Fd fd(open(("/proc/" + process + "/status").c_str(), O_RDONLY | O_CLOEXEC));
     return fd ? read_all(fd.get()) : std::string();
@@ -161,6 +169,8 @@ std::string WarmProcess::why_unfit(const Launch& launch, const CallerState& now)
         return "the template process has ended";
     if (getpid() != owner_)
         return "the template process is that of another process";
+    if (!may_look_at(pid_))
+        return "the caller may not look at the template process: it is in a sandbox of its own";
     if (std::string_view what = now.difference(state_); !what.empty())
         return "the caller's " + std::string(what) + " is not what the template process has";
     if (!environment_.same(launch.envp()))
