@@ -2,6 +2,7 @@
 #include "warm_process.hpp"
 
 #include "above_stdio.hpp"
+#include "environment_block.hpp"
 #include "process_stat.hpp"
 
 #include <spawntpl/template.hpp>
@@ -203,6 +204,14 @@ std::string WarmProcess::run(const Launch& launch) {
         template_environment(launch.envp(), warm_object(), point_of_capture(launch.program()));
     if (std::string wrong = why_not_preloaded(*program, launch, environment); !wrong.empty())
         return wrong;
+    // The last ones are the library's.
+    if (environment.size() > warm_max_strings)
+        return "the environment has too many entries";
+    page_->entries = static_cast<std::uint32_t>(environment.size());
+    for (std::size_t entry = 0; entry < environment.size(); ++entry)
+        if (read_before_main(environment[entry]) ||
+            entry_has_name(environment[entry], warm_variable))
+            page_->keep(entry);
     Command command;
     command.arg0(launch.argv()[0]).env(std::move(environment));
     if (const auto& ready_args = launch.program().ready_args)

@@ -128,6 +128,15 @@ struct WarmPage {
     /// Written by the kernel as soon as a lane has a child: its pid is known even if nobody lives
     /// to tell it.
     volatile pid_t children[warm_lanes];
+
+    // Written before there is a template process: of the first entries of its environment, in their
+    // order, which ones it is to keep. Others are the first start's own.
+    std::uint32_t entries;
+    std::uint64_t kept[(warm_max_strings + 63) / 64];
+
+    void keep(std::size_t entry) { kept[entry / 64] |= std::uint64_t{1} << entry % 64; }
+
+    bool keeps(std::size_t entry) const { return kept[entry / 64] >> entry % 64 & 1; }
 };
 
 /// A request that has been checked, in the memory of its message. The operands of its actions are

@@ -38,6 +38,17 @@ const char* Image::take(char** argv) {
     return read_layout();
 }
 
+void Image::forget_environment(const detail::WarmPage& page) const {
+    auto* at = reinterpret_cast<char*>(static_cast<std::uintptr_t>(layout_.env_start));
+    auto* end = reinterpret_cast<char*>(static_cast<std::uintptr_t>(layout_.env_end));
+    for (std::size_t entry = 0; entry < page.entries && at < end; ++entry) {
+        std::size_t length = std::strlen(at);
+        if (!page.keeps(entry))
+            std::memset(at, 0, length);
+        at += length + 1;
+    }
+}
+
 bool Image::renew() const {
     std::uint64_t random[random_size / sizeof(std::uint64_t)];
     if (syscall(SYS_getrandom, random, sizeof(random), 0) != sizeof(random) ||

@@ -22,6 +22,10 @@ public:
     /// Where the kernel and libc keep the id of this thread.
     int* thread_id() const { return thread_id_; }
 
+    /// Overwrites what is in this process's environment, but not in that of all children: a child
+    /// must not find in its memory what another one was given.
+    void forget_environment(const detail::WarmPage& page) const;
+
     /// In a child: what is a thread's and what is random. False and errno if it fails.
     bool renew() const;
 

@@ -76,6 +76,8 @@ spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
     WarmPage* page = map_page();
     if (!page)
         _exit(1);
+    if (!why_not)
+        image.forget_environment(*page);
     return spawntpl::warm::serve(image, memory, why_not, files, *page,
                                  {fork_handlers, fork_handler_count});
 }

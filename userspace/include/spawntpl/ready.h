@@ -27,8 +27,9 @@
  * shares with the other children is what the program has in memory, random state, seeds of hashes
  * and the stack's canary among it: seed anew what must not be guessed. Handlers of
  * pthread_atfork(3) run as for fork(2); what a language's runtime does at a fork is the caller's to
- * do. Dispositions of signals are those that the program has set by then. What it read of the
- * environment before is what the first child's was.
+ * do. Dispositions of signals are those that the program has set by then. What it has copied of the
+ * environment before is what the first child's was, for all children to find; what it has kept
+ * pointers to, such as the results of getenv(3), is an empty string afterwards.
  *
  * Not possible, and the reason why children are not started warm: more than one thread, children of
  * the program, descriptors beside 0, 1 and 2, timers, memory that is shared or locked, other ids,
