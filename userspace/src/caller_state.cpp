@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <climits>
+#include <utility>
 
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -51,12 +54,39 @@ constexpr const char* namespaces[] = {"cgroup", "ipc", "mnt", "net", "time_for_c
                                       "user",   "uts"};
 
 constexpr std::string_view more_descriptions[] = {
-    "cgroup",          "cgroup namespace",  "IPC namespace",
-    "mount namespace", "network namespace", "time namespace",
-    "user namespace",  "UTS namespace",     "OOM score adjustment",
-    "root directory",  "personality",       "securebits",
-    "timer slack",     "I/O priority",      "memory write-execute protection",
-    "scheduling",      "stack limit",       "descriptor limit",
+    "cgroup",
+    "cgroup namespace",
+    "IPC namespace",
+    "mount namespace",
+    "network namespace",
+    "time namespace",
+    "user namespace",
+    "UTS namespace",
+    "OOM score adjustment",
+    "audit session",
+    "core dump filter",
+    "security label",
+    "security label of the next program",
+    "root directory",
+    "session keyring",
+    "memory policy",
+    "scheduling",
+    "core scheduling cookie",
+    "right to read the time stamp counter",
+    "personality",
+    "I/O priority",
+    "securebits",
+    "timer slack",
+    "memory write-execute protection",
+    "merging of equal pages",
+    "handling of memory failures",
+    "state of an I/O flusher",
+    "control of speculation",
+    "stack limit",
+    "descriptor limit",
+    "process limit",
+    "address space limit",
+    "data limit",
 };
 
 std::uint64_t number(std::string_view text, int base) {
@@ -68,6 +98,28 @@ std::uint64_t number(std::string_view text, int base) {
 /// The number of a process group in the innermost namespace.
 std::string_view last_word(std::string_view text) {
     return text.substr(text.rfind('\t') + 1);
+}
+
+/// A number, or the error that it cannot be had for.
+std::uint64_t answer(long result) {
+    return static_cast<std::uint64_t>(result >= 0 ? result : -long{errno});
+}
+
+/// The serial number of the session keyring of the calling thread.
+std::uint64_t session_keyring() {
+    auto keyring = [](int special) {
+        return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, special, 0, 0, 0);
+    };
+    // To ask for the session keyring of a thread that has none gives it its user's, and those it
+    // starts as other users would have that, too. One that is found by its name in what the thread
+    // has is the user's, or would be.
+    char name[32] = "_uid_ses.";
+    constexpr std::size_t prefix = 9;
+    *std::to_chars(name + prefix, std::end(name) - 1, getuid()).ptr = '\0';
+    long users = keyring(KEY_SPEC_USER_SESSION_KEYRING);
+    if (users < 0 || syscall(SYS_request_key, "keyring", name, nullptr, 0) == users)
+        return answer(users);
+    return answer(keyring(KEY_SPEC_SESSION_KEYRING));
 }
 
 /// Up to the next line, which is left in @p text.
@@ -205,6 +257,11 @@ void CallerState::read_files(const ThreadFiles& files) {
     for (const char* name : namespaces)
         add_text(files.name_space(name, text));
     add_text(check(files.oom_score(text)));
+    // Not all kernels have these.
+    add_text(files.audit_session(text));
+    add_text(files.coredump_filter(text));
+    add_text(files.label(text));
+    add_text(files.label_of_exec(text));
 }
 
 void CallerState::read_calls() {
@@ -214,25 +271,43 @@ void CallerState::read_calls() {
                                       root.stx_mnt_id};
     add_text({reinterpret_cast<const char*>(identity), sizeof(identity)});
 
-    constexpr unsigned long ask = 0xffffffff;
-    constexpr int of_process = 1;  // IOPRIO_WHO_PROCESS
-    constexpr int get_mdwe = 66;   // PR_GET_MDWE of Linux 6.3
-    add_number(static_cast<std::uint64_t>(personality(ask)));
-    add_number(static_cast<std::uint64_t>(prctl(PR_GET_SECUREBITS)));
-    add_number(static_cast<std::uint64_t>(prctl(PR_GET_TIMERSLACK)));
-    add_number(static_cast<std::uint64_t>(syscall(SYS_ioprio_get, of_process, 0)));
-    add_number(static_cast<std::uint64_t>(prctl(get_mdwe, 0, 0, 0, 0)));
+    add_number(session_keyring());
+    int policy = 0;
+    unsigned long nodes[16] = {};  // as many as there can be
+    syscall(SYS_get_mempolicy, &policy, nodes, sizeof(nodes) * CHAR_BIT, nullptr, 0);
+    fixed_.append(reinterpret_cast<const char*>(nodes), sizeof(nodes));
+    add_number(static_cast<std::uint64_t>(policy));
 
-    // As sched_getattr(2) has it, in its first version.
-    char scheduling[48] = {};
+    // As sched_getattr(2) has it, with the limits of utilisation.
+    char scheduling[56] = {};
     syscall(SYS_sched_getattr, 0, scheduling, sizeof(scheduling), 0);
     add_text({scheduling, sizeof(scheduling)});
+    std::uint64_t cookie = 0;
+    prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie);
+    add_number(cookie);
+    int time_stamp_counter = 0;
+    prctl(PR_GET_TSC, &time_stamp_counter);
+    add_number(static_cast<std::uint64_t>(time_stamp_counter));
+
+    constexpr unsigned long ask = 0xffffffff;
+    constexpr int of_process = 1;  // IOPRIO_WHO_PROCESS
+    add_number(static_cast<std::uint64_t>(personality(ask)));
+    add_number(answer(syscall(SYS_ioprio_get, of_process, 0)));
+    for (auto [option, argument] : {std::pair(PR_GET_SECUREBITS, 0),
+                                    {PR_GET_TIMERSLACK, 0},
+                                    {66, 0},  // PR_GET_MDWE of Linux 6.3
+                                    {68, 0},  // PR_GET_MEMORY_MERGE of Linux 6.4
+                                    {PR_MCE_KILL_GET, 0},
+                                    {PR_GET_IO_FLUSHER, 0},
+                                    {PR_GET_SPECULATION_CTRL, PR_SPEC_L1D_FLUSH}})
+        add_number(answer(prctl(option, static_cast<unsigned long>(argument), 0, 0, 0)));
 
     // Not prlimit(2), which looks for the process first.
     for (std::size_t i = 0; i < limits.size(); ++i)
         syscall(SYS_getrlimit, i, &limits[i]);
-    // The address space was laid out by the first, descriptors are numbered by the second.
-    for (int resource : {RLIMIT_STACK, RLIMIT_NOFILE})
+    // An exec lays out and checks its memory by them, descriptors are numbered by one of them, and
+    // the template process needs what one of them forbids.
+    for (int resource : {RLIMIT_STACK, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_AS, RLIMIT_DATA})
         add_text({reinterpret_cast<const char*>(&limits[static_cast<std::size_t>(resource)]),
                   sizeof(rlimit)});
 }

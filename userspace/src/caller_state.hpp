@@ -53,7 +53,7 @@ private:
     void add_text(std::string_view text);
     void add_number(std::uint64_t number);
 
-    static constexpr std::size_t max_parts = 48;
+    static constexpr std::size_t max_parts = 64;
 
     std::string fixed_;  ///< the parts, in the order of their descriptions
     std::array<std::uint32_t, max_parts> ends_{};

@@ -37,14 +37,6 @@ SPAWNTPL_IN_CHILD bool move_descriptor(int source, int target) {
     return syscall(SYS_dup3, source, target, 0) >= 0;
 }
 
-SPAWNTPL_IN_CHILD bool reset_signals(SignalBits signals) {
-    KernelSigaction action{.handler = SIG_DFL, .flags = 0, .restorer = nullptr, .mask = 0};
-    for (int signal = 1; signals != 0; ++signal, signals >>= 1)
-        if (signals & 1)
-            syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof(action.mask));
-    return true;
-}
-
 SPAWNTPL_IN_CHILD bool enter_foreground(int terminal, pid_t group) {
     if (group == 0)
         group = static_cast<pid_t>(syscall(SYS_getpgid, 0));
@@ -79,6 +71,13 @@ SPAWNTPL_IN_CHILD bool set_parent_death_signal(int signal, pid_t parent) {
 }
 
 }  // namespace
+
+SPAWNTPL_IN_CHILD void set_dispositions(SignalBits signals, void (*disposition)(int)) {
+    KernelSigaction action{.handler = disposition, .flags = 0, .restorer = nullptr, .mask = 0};
+    for (int signal = 1; signals != 0; ++signal, signals >>= 1)
+        if (signals & 1)
+            syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof(action.mask));
+}
 
 SPAWNTPL_IN_CHILD bool perform_action(const spawn_template_action& action, pid_t parent) {
     switch (action.type) {
@@ -125,7 +124,8 @@ SPAWNTPL_IN_CHILD bool perform_action(const spawn_template_action& action, pid_t
     case SPAWN_TEMPLATE_PDEATHSIG:
         return set_parent_death_signal(static_cast<int>(action.arg), parent);
     case SPAWN_TEMPLATE_SIGDEFAULT:
-        return reset_signals(*operand<SignalBits>(action));
+        set_dispositions(*operand<SignalBits>(action), SIG_DFL);
+        return true;
     case SPAWN_TEMPLATE_SIGMASK:
         return syscall(SYS_rt_sigprocmask, SIG_SETMASK, action.arg, nullptr, action.size) == 0;
     }

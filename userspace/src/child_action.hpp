@@ -15,6 +15,9 @@ namespace spawntpl::detail {
 /// The kernel's view of a signal set.
 using SignalBits = std::uint64_t;
 
+/// Gives them this disposition, SIG_IGN or SIG_DFL, as an exec leaves it: without flags.
+void set_dispositions(SignalBits signals, void (*disposition)(int));
+
 /// Does in this process what the kernel does for an action of spawn_template_spawn(2); false and
 /// errno if it fails. @p parent is that of the process, for a parent-death signal.
 bool perform_action(const spawn_template_action& action, pid_t parent);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <string>
 
 #include <fcntl.h>
@@ -45,8 +46,21 @@ std::string_view read_again(const Fd& fd, std::span<char> buffer) {
     return {buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
 }
 
+Fd open_file(const std::string& path, int flags = 0) {
+    return above_stdio(open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
+}
+
 Fd open_own(const std::string& name, int flags = 0) {
-    return above_stdio(open(("/proc/thread-self/" + name).c_str(), O_RDONLY | O_CLOEXEC | flags));
+    return open_file("/proc/thread-self/" + name, flags);
+}
+
+/// The file is there in any case.
+Fd open_label(const std::string& name) {
+    Fd fd = open_own("attr/" + name);
+    char byte;
+    if (pread(fd.get(), &byte, 1, 0) < 0 && errno == EINVAL)
+        return {};
+    return fd;
 }
 
 }  // namespace
@@ -55,6 +69,11 @@ ThreadFiles::ThreadFiles()
     : status_(open_own("status")),
       cgroup_(open_own("cgroup")),
       oom_score_(open_own("oom_score_adj")),
+      // It is a new one whenever the login user id is set.
+      audit_session_(open_own("sessionid")),
+      coredump_filter_(open_file("/proc/self/coredump_filter")),
+      label_(open_label("current")),
+      label_of_exec_(open_label("exec")),
       // Not to be read, which a process that is not dumpable may not.
       namespaces_(open_own("ns", O_DIRECTORY | O_PATH)) {}
 
@@ -73,6 +92,22 @@ std::string_view ThreadFiles::cgroup(std::span<char> buffer) const {
 
 std::string_view ThreadFiles::oom_score(std::span<char> buffer) const {
     return read_again(oom_score_, buffer);
+}
+
+std::string_view ThreadFiles::audit_session(std::span<char> buffer) const {
+    return read_again(audit_session_, buffer);
+}
+
+std::string_view ThreadFiles::coredump_filter(std::span<char> buffer) const {
+    return read_again(coredump_filter_, buffer);
+}
+
+std::string_view ThreadFiles::label(std::span<char> buffer) const {
+    return read_again(label_, buffer);
+}
+
+std::string_view ThreadFiles::label_of_exec(std::span<char> buffer) const {
+    return read_again(label_of_exec_, buffer);
 }
 
 std::string_view ThreadFiles::name_space(const char* name, std::span<char> buffer) const {

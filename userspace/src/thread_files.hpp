@@ -28,6 +28,10 @@ public:
     std::string_view status(std::span<char> buffer) const;
     std::string_view cgroup(std::span<char> buffer) const;
     std::string_view oom_score(std::span<char> buffer) const;
+    std::string_view audit_session(std::span<char> buffer) const;
+    std::string_view coredump_filter(std::span<char> buffer) const;
+    std::string_view label(std::span<char> buffer) const;
+    std::string_view label_of_exec(std::span<char> buffer) const;
 
     /// What a link in the directory "ns" says.
     std::string_view name_space(const char* name, std::span<char> buffer) const;
@@ -36,11 +40,15 @@ private:
     Fd status_;
     Fd cgroup_;
     Fd oom_score_;
+    Fd audit_session_;
+    Fd coredump_filter_;
+    Fd label_;
+    Fd label_of_exec_;
     Fd namespaces_;
 };
 
-/// Those of the last few threads that have asked for theirs: four descriptors of each. Shared by
-/// threads.
+/// Those of the last few threads that have asked for theirs: six descriptors of each, eight where
+/// the kernel has security labels. Shared by threads.
 class KeptThreadFiles {
 public:
     /// Of the calling thread of this process, which may be a copy of one that has asked.

@@ -176,6 +176,10 @@ std::string WarmProcess::why_unfit(const Launch& launch, const CallerState& now)
         return "the caller's " + std::string(what) + " is not what the template process has";
     if (!environment_.same(launch.envp()))
         return "an environment variable that libraries read is not what the template process has";
+    // Nor if it is on a file system from which nothing is executed any more.
+    const std::string& path = launch.program().path;
+    if (faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0)
+        return "the file " + path + " cannot be executed";
     if (const std::string* file = files_.changed())
         return "the file " + *file + " has changed";
     return {};

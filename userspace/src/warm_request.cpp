@@ -46,6 +46,17 @@ bool exec_decides_capabilities(const Attributes& attributes) {
     return (*attributes.user == root && geteuid() != root) || prctl(PR_GET_SECUREBITS) != 0;
 }
 
+/// Whether an exec would look at a limit that the Command sets, which a copy has behind it.
+bool limits_memory(const Attributes& attributes, const CallerState& now) {
+    return std::ranges::any_of(attributes.limits, [&](const ResourceLimit& limit) {
+        if (limit.resource != RLIMIT_STACK && limit.resource != RLIMIT_AS &&
+            limit.resource != RLIMIT_DATA)
+            return false;
+        const rlimit& own = now.limits[static_cast<std::size_t>(limit.resource)];
+        return limit.soft != own.rlim_cur || limit.hard != own.rlim_max;
+    });
+}
+
 }  // namespace
 
 Result<std::string> WarmMessage::build(const CallerState& now, const CallerState& then) {
@@ -53,6 +64,8 @@ Result<std::string> WarmMessage::build(const CallerState& now, const CallerState
         return std::unexpected(std::move(built.error()));
     if (exec_decides_capabilities(launch_.command().attributes()))
         return "an exec as the other user would leave other capabilities than the change of user";
+    if (limits_memory(launch_.command().attributes(), now))
+        return "an exec would look at the limit of stack, data or address space";
     if (launch_.directory() < 0) {
         directory_ = above_stdio(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
         if (!directory_)
@@ -99,8 +112,6 @@ std::optional<Error> WarmMessage::error(const WarmReply& reply) const {
             return attribute_error(launch_.command(), reply.error, Step::open_terminal);
         return redirect_error(launch_.command(), reply.error, redirection);
     }
-    case WarmStep::clone:
-        return launch_.clone_error(reply.error);
     default:
         return {};
     }

@@ -16,14 +16,7 @@ namespace spawntpl::warm {
 
 namespace {
 
-using detail::SignalBits;
 using detail::WarmStep;
-
-void set_signals(SignalBits signals, void (*disposition)(int)) {
-    for (int number = 1; signals != 0; ++number, signals >>= 1)
-        if (signals & 1)
-            signal(number, disposition);
-}
 
 bool changes_ids(std::span<const spawn_template_action> actions) {
     for (const spawn_template_action& action : actions)
@@ -79,16 +72,19 @@ void Birth::wait_for_request() {
 }
 
 void Birth::become() {
-    if (!image_.show_strings(plan_))
-        fail(WarmStep::prepare, -1, errno);
     const detail::WarmRequest& request = *plan_.request;
-    set_signals(request.ignored, SIG_IGN);
-    set_signals(request.defaulted, SIG_DFL);
+    detail::set_dispositions(request.ignored, SIG_IGN);
+    detail::set_dispositions(request.defaulted, SIG_DFL);
     perform(0, request.after);
     if (int failed = arrange(plan_.moves, fds_); failed >= 0)
         fail(WarmStep::move, failed, errno);
     perform(request.after, request.nr_actions);
-    if (changes_ids(plan_.actions) && !allow_program())
+    if (changes_ids(plan_.actions)) {
+        if (!allow_program())
+            fail(WarmStep::prepare, -1, errno);
+        image_.renew_ids();
+    }
+    if (!image_.show_strings(plan_))
         fail(WarmStep::prepare, -1, errno);
 
     say(WarmStep::started);

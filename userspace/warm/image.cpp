@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include <elf.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -33,7 +32,7 @@ const char* Image::take(char** argv) {
         return "this kernel does not tell where a thread's id is (CONFIG_CHECKPOINT_RESTORE)";
     if (syscall(SYS_get_robust_list, 0, &robust_list_, &robust_list_size_) != 0)
         return "this kernel does not tell where the list of robust locks is";
-    if (const char* wrong = find_random(argv))
+    if (const char* wrong = find_auxiliary_vector(argv))
         return wrong;
     return read_layout();
 }
@@ -61,6 +60,24 @@ bool Image::renew() const {
     return true;
 }
 
+void Image::renew_ids() const {
+    for (auto* entry = auxiliary_; entry->a_type != AT_NULL; ++entry)
+        switch (entry->a_type) {
+        case AT_UID:
+            entry->a_un.a_val = getuid();
+            break;
+        case AT_EUID:
+            entry->a_un.a_val = geteuid();
+            break;
+        case AT_GID:
+            entry->a_un.a_val = getgid();
+            break;
+        case AT_EGID:
+            entry->a_un.a_val = getegid();
+            break;
+        }
+}
+
 bool Image::show_strings(const detail::WarmPlan& plan) const {
     prctl_mm_map layout = layout_;
     layout.brk = static_cast<std::uint64_t>(syscall(SYS_brk, 0));
@@ -81,10 +98,28 @@ void Image::use_strings(const detail::WarmPlan& plan) const {
     errno = 0;
 }
 
-const char* Image::find_random(char** argv) {
+const char* Image::find_auxiliary_vector(char** argv) {
     random_ = reinterpret_cast<unsigned char*>(getauxval(AT_RANDOM));
-    if (!random_ || argv[0] == nullptr)
+    char** at = argv;
+    while (*at)
+        ++at;
+    for (++at; *at; ++at) {
+    }
+    // Where a library has taken something out of the environment, there is more than one.
+    while (!*at)
+        ++at;
+    auxiliary_ = reinterpret_cast<Elf64_auxv_t*>(at);
+    auto* entry = auxiliary_;
+    for (; entry->a_type != AT_NULL; ++entry)
+        if (entry->a_type == AT_RANDOM && random_ && argv[0] &&
+            entry->a_un.a_val == reinterpret_cast<std::uintptr_t>(random_))
+            break;
+    if (entry->a_type == AT_NULL)
         return "the kernel has laid out the stack in an unknown way";
+    while (entry->a_type != AT_NULL)
+        ++entry;
+    layout_.auxv = reinterpret_cast<__u64*>(auxiliary_);
+    layout_.auxv_size = static_cast<__u32>((entry + 1 - auxiliary_) * sizeof(*entry));
     return nullptr;
 }
 

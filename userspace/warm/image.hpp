@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include <elf.h>
 #include <linux/prctl.h>
 
 namespace spawntpl::warm {
@@ -29,6 +30,9 @@ public:
     /// In a child: what is a thread's and what is random. False and errno if it fails.
     bool renew() const;
 
+    /// In a child: its ids, where the kernel has told them to the program.
+    void renew_ids() const;
+
     /// In a child: its arguments and its environment, as others see them. False and errno if it
     /// fails.
     bool show_strings(const detail::WarmPlan& plan) const;
@@ -38,13 +42,14 @@ public:
 
 private:
     const char* read_layout();
-    const char* find_random(char** argv);
+    const char* find_auxiliary_vector(char** argv);
 
     int* thread_id_ = nullptr;
     void* robust_list_ = nullptr;
     std::size_t robust_list_size_ = 0;
     unsigned char* random_ = nullptr;  ///< AT_RANDOM
-    char** argv_ = nullptr;            ///< libc's own
+    Elf64_auxv_t* auxiliary_ = nullptr;
+    char** argv_ = nullptr;  ///< libc's own
     bool keeps_canary_ = false;
     prctl_mm_map layout_{};
 };
