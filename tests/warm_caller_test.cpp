@@ -180,6 +180,36 @@ TEST_F(WarmCaller, start_does_not_give_its_caller_a_session_keyring) {
     });
 }
 
+// --- what constructors have done ----------------------------------------------------------------
+
+TEST_F(WarmCaller, what_a_library_does_before_main_is_not_undone) {
+    for (auto [what, reason] : {std::pair("set", "changes the environment"),
+                                {"unset", "changes the environment"},
+                                {"umask", "changes the file mode mask"},
+                                {"limit", "changes the limits"},
+                                {"directory", "changes the working directory"},
+                                {"output", "writes before main()"},
+                                {"error", "writes before main()"}}) {
+        Template program = allowed("/bin/sh");
+        Command command({"-c", "echo $FROM_CONSTRUCTOR $LD_PRELOAD; umask; ulimit -f; pwd"});
+        command.env({"CONSTRUCTOR=" + std::string(what),
+                     "LD_PRELOAD=" + payload("libconstructor.so"), "PWD="});
+        Output expected = start(cold("/bin/sh"), command), output = start(program, command);
+        EXPECT_EQ(output.out, expected.out) << what;
+        EXPECT_EQ(output.err, expected.err) << what;
+        command.null(STDOUT_FILENO).null(STDERR_FILENO);
+        EXPECT_THAT(why_not(program, command), HasSubstr(reason)) << what;
+    }
+}
+
+TEST_F(WarmCaller, messages_of_the_dynamic_linker_are_the_childs) {
+    for (const char* variable : {"LD_PRELOAD=/nonexistent.so", "LD_SHOW_AUXV=1"}) {
+        Command command;
+        command.env({variable}).null(STDOUT_FILENO).null(STDERR_FILENO);
+        EXPECT_THAT(why_not(allowed("/bin/true"), command), HasSubstr("writes before main()"));
+    }
+}
+
 // --- what an exec would do with the Command -----------------------------------------------------
 
 TEST_F(WarmCaller, ids_that_the_kernel_tells_are_the_childs) {

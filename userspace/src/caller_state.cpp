@@ -184,6 +184,18 @@ std::string_view CallerState::difference_of_status(std::string_view own, std::st
     return {};
 }
 
+std::string_view CallerState::difference_of_settable(const CallerState& other) const {
+    if (umask != other.umask)
+        return "file mode mask";
+    if (process_group != other.process_group)
+        return "process group";
+    if (!std::ranges::equal(limits, other.limits, [](const rlimit& one, const rlimit& two) {
+            return one.rlim_cur == two.rlim_cur && one.rlim_max == two.rlim_max;
+        }))
+        return "limits";
+    return {};
+}
+
 void CallerState::take_settable_of(pid_t process, std::string_view status) {
     umask = static_cast<mode_t>(number(last_word(find_line(status, "Umask")), 8));
     process_group = static_cast<pid_t>(number(last_word(find_line(status, "NSpgid")), 10));

@@ -33,6 +33,9 @@ public:
     /// if it has all.
     static std::string_view difference_of_status(std::string_view own, std::string_view other);
 
+    /// What is different, in words, of what can be set in a child and no exec changes.
+    std::string_view difference_of_settable(const CallerState& other) const;
+
     /// What can be set in a child is what a process has that tells @p status of itself.
     void take_settable_of(pid_t process, std::string_view status);
 

@@ -221,6 +221,21 @@ std::string WarmProcess::run(const Launch& launch) {
     if (const auto& ready_args = launch.program().ready_args)
         command.args(*ready_args);
     command.null(STDIN_FILENO).null(STDOUT_FILENO).null(STDERR_FILENO);
+    // What a program does before spawntpl_ready() is its own affair.
+    Fd output, directory;
+    if (!launch.program().ready_args) {
+        output = Fd(memfd_create("spawntpl-warm-output", MFD_CLOEXEC));
+        if (!output)
+            return "no memory for output: " + std::generic_category().message(errno);
+        command.fd(STDOUT_FILENO, output.get()).fd(STDERR_FILENO, output.get());
+        directory = above_stdio(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+        struct stat status;
+        if (directory && fstat(directory.get(), &status) == 0) {
+            command.cwd_at(directory.get());
+            page_->device = status.st_dev;
+            page_->inode = status.st_ino;
+        }
+    }
     command.fd(warm_socket, theirs.get()).fd(warm_page, page.get());
     for (std::size_t lane = 0; lane < lanes.size(); ++lane)
         command.fd(warm_first_lane + static_cast<int>(lane), lanes[lane].get());
@@ -239,8 +254,10 @@ std::string WarmProcess::run(const Launch& launch) {
     theirs.reset();
     lanes = {};
     std::string wrong = hear_hello(launch.program());
+    if (wrong.empty() && output && lseek(output.get(), 0, SEEK_END) != 0)
+        wrong = "the dynamic linker or a library writes before main()";
     if (wrong.empty())
-        wrong = compare_status();
+        wrong = compare_status(launch.program());
     if (wrong.empty())
         wrong = watch_files(launch.program().path);
     return wrong;
@@ -279,13 +296,17 @@ std::string WarmProcess::hear_hello(const Program& program) {
 /// An exec may take capabilities away, or give some, that a child would have to do without, or
 /// would have, when it carries out what the Command says. And a program may have changed its own
 /// rights before it called spawntpl_ready().
-std::string WarmProcess::compare_status() {
+std::string WarmProcess::compare_status(const Program& program) {
     std::string own = read_status("thread-self"), other = read_status(std::to_string(pid_));
     if (own.empty() || other.empty())
         return "/proc/PID/status cannot be read";
     if (std::string_view what = CallerState::difference_of_status(own, other); !what.empty())
         return "the program, once it runs, has other " + std::string(what) + " than the caller";
+    CallerState callers = state_;
     state_.take_settable_of(pid_, other);
+    std::string_view changed = callers.difference_of_settable(state_);
+    if (!changed.empty() && !program.ready_args)
+        return "a library changes the " + std::string(changed) + " before main()";
     return {};
 }
 

@@ -82,7 +82,7 @@ private:
 
     std::string run(const Launch& launch);
     std::string hear_hello(const Program& program);
-    std::string compare_status();
+    std::string compare_status(const Program& program);
     std::string watch_files(const std::string& path);
     bool fill(std::size_t lane, bool at_leisure, std::optional<int> cgroup = {});
     void hurry();

@@ -129,8 +129,9 @@ struct WarmPage {
     /// to tell it.
     volatile pid_t children[warm_lanes];
 
-    // Written before there is a template process: of the first entries of its environment, in their
-    // order, which ones it is to keep. Others are the first start's own.
+    // Written before there is a template process: where it is; and which of the first entries of
+    // its environment, in their order, it is to keep. Others are the first start's own.
+    std::uint64_t device, inode;  ///< of its working directory; 0 if that may be any
     std::uint32_t entries;
     std::uint64_t kept[(warm_max_strings + 63) / 64];
 

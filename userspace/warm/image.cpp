@@ -8,6 +8,7 @@
 
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,6 +36,23 @@ const char* Image::take(char** argv) {
     if (const char* wrong = find_auxiliary_vector(argv))
         return wrong;
     return read_layout();
+}
+
+const char* Image::find_changes(const detail::WarmPage& page) const {
+    // As the kernel has laid them out.
+    char** entry = envp_;
+    auto* end = reinterpret_cast<char*>(static_cast<std::uintptr_t>(layout_.env_end));
+    for (auto* at = reinterpret_cast<char*>(static_cast<std::uintptr_t>(layout_.env_start));
+         at < end; at += std::strlen(at) + 1)
+        if (*entry++ != at)
+            return "a library changes the environment before main()";
+    if (environ != envp_ || *entry)
+        return "a library changes the environment before main()";
+    struct stat directory;
+    if (page.inode != 0 && (stat(".", &directory) != 0 || directory.st_dev != page.device ||
+                            directory.st_ino != page.inode))
+        return "a library changes the working directory before main()";
+    return nullptr;
 }
 
 void Image::forget_environment(const detail::WarmPage& page) const {
@@ -103,8 +121,9 @@ const char* Image::find_auxiliary_vector(char** argv) {
     char** at = argv;
     while (*at)
         ++at;
-    for (++at; *at; ++at) {
-    }
+    envp_ = ++at;
+    while (*at)
+        ++at;
     // Where a library has taken something out of the environment, there is more than one.
     while (!*at)
         ++at;

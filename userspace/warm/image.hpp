@@ -23,6 +23,10 @@ public:
     /// Where the kernel and libc keep the id of this thread.
     int* thread_id() const { return thread_id_; }
 
+    /// What a library has changed that each child gets anew, in the place of what the library
+    /// wanted; or null.
+    const char* find_changes(const detail::WarmPage& page) const;
+
     /// Overwrites what is in this process's environment, but not in that of all children: a child
     /// must not find in its memory what another one was given.
     void forget_environment(const detail::WarmPage& page) const;
@@ -50,6 +54,7 @@ private:
     unsigned char* random_ = nullptr;  ///< AT_RANDOM
     Elf64_auxv_t* auxiliary_ = nullptr;
     char** argv_ = nullptr;  ///< libc's own
+    char** envp_ = nullptr;  ///< the kernel's
     bool keeps_canary_ = false;
     prctl_mm_map layout_{};
 };

@@ -65,9 +65,9 @@ spawntpl::warm::Image image;
 const char* why_no_image;
 pid_t before_ready;  // who is; 0 afterwards. What it has forked is not
 
-/// Serves; returns in each child.
+/// Serves; returns in each child. @p at_main: that has all from its request that is not in memory.
 spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
-                                           const char* const* files) {
+                                           const char* const* files, bool at_main) {
     const char* why_not = spawntpl::warm::why_not_copied();
     if (!why_not)
         why_not = why_no_image;
@@ -76,6 +76,8 @@ spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
     WarmPage* page = map_page();
     if (!page)
         _exit(1);
+    if (!why_not && at_main)
+        why_not = image.find_changes(*page);
     if (!why_not)
         image.forget_environment(*page);
     return spawntpl::warm::serve(image, memory, why_not, files, *page,
@@ -118,7 +120,7 @@ SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int 
         spawntpl::warm::load_locale_data();
     spawntpl::warm::WorkingSet memory;
     add_code_of_all_programs(memory, main, real, linker_fini);
-    auto plan = become_template(memory, nullptr);
+    auto plan = become_template(memory, nullptr, true);
     return real(main, static_cast<int>(plan.request->argc), plan.argv, init, fini, linker_fini,
                 stack_end);
 }
@@ -132,7 +134,7 @@ SPAWNTPL_INTERPOSED int spawntpl_warm_ready(const char* const* files, int* argc,
     // Else each child would write what is in the buffers.
     std::fflush(nullptr);
     spawntpl::warm::WorkingSet memory;
-    auto plan = become_template(memory, files);
+    auto plan = become_template(memory, files, false);
     *argc = static_cast<int>(plan.request->argc);
     *argv = plan.argv;
     *envp = plan.envp;
