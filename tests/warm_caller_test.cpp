@@ -6,6 +6,7 @@
 
 #include <ostream>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
@@ -93,6 +94,18 @@ bool clamp_utilisation() {
     return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0;
 }
 
+bool use_first_cpu() {
+    cpu_set_t cpus;
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0 || CPU_COUNT(&cpus) == 1)
+        return false;
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &cpus))
+        ++cpu;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    return sched_setaffinity(0, sizeof(cpus), &cpus) == 0;
+}
+
 constexpr Change changes[] = {
     {"session_keyring", join_keyring},
     {"login", [] { return write_own("/proc/self/loginuid", "12345"); }},
@@ -119,6 +132,20 @@ constexpr Change changes[] = {
          return true;
      },
      true},
+    {"nice", [] { return setpriority(PRIO_PROCESS, 0, 7) == 0; }, true},
+    {"scheduling_policy",
+     [] {
+         sched_param none{};
+         return sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+     },
+     true},
+    {"scheduling_policy_of_the_thread_alone",
+     [] {
+         sched_param none{};
+         return sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none) == 0 &&
+                setpriority(PRIO_PROCESS, 0, -3) == 0 && umask(0111) != 0111;
+     }},
+    {"affinity", use_first_cpu, true},
     {"ignored_signal", [] { return signal(SIGUSR1, SIG_IGN) == SIG_DFL; }, true},
 };
 
@@ -177,6 +204,54 @@ TEST_F(WarmCaller, start_does_not_give_its_caller_a_session_keyring) {
             EXPECT_EQ(start(warm).backend, "warm");
         EXPECT_EQ(start(other, nobodys).out, before.out);
         EXPECT_EQ(start(warm, nobodys).out, before.out);
+    });
+}
+
+TEST_F(WarmCaller, threads_with_a_cpu_of_their_own_share_a_template_process) {
+    cpu_set_t cpus;
+    ASSERT_EQ(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+    if (CPU_COUNT(&cpus) < 2)
+        GTEST_SKIP() << "there is one CPU";
+    std::vector<int> own;
+    for (int cpu = 0; cpu < CPU_SETSIZE && own.size() < 2; ++cpu)
+        if (CPU_ISSET(cpu, &cpus))
+            own.push_back(cpu);
+    Template grep = allowed("/bin/grep");
+    Command command({"Cpus_allowed_list", "/proc/self/status"});
+    ASSERT_EQ(start(grep, command).backend, "warm");
+    pid_t captured = template_process();
+    for (int i = 0; i < 10; ++i)
+        for (int cpu : own)
+            std::jthread([&, cpu] {
+                cpu_set_t one;
+                CPU_ZERO(&one);
+                CPU_SET(cpu, &one);
+                ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+                Output output = start(grep, command);
+                EXPECT_EQ(output.backend, "warm");
+                EXPECT_EQ(output.out, "Cpus_allowed_list:\t" + std::to_string(cpu) + "\n");
+            }).join();
+    EXPECT_EQ(template_process(), captured);
+}
+
+TEST_F(WarmCaller, thread_that_is_less_nice_than_the_first_is_so_in_its_children) {
+    in_another_process([] {
+        if (geteuid() == 0) {
+            // Without privileges, none can become less nice.
+            ASSERT_EQ(setresuid(12345, 12345, 12345), 0);
+            ASSERT_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+        }
+        Template nice = allowed("/usr/bin/nice");
+        std::jthread([&] {
+            ASSERT_EQ(setpriority(PRIO_PROCESS, 0, 5), 0);
+            EXPECT_EQ(same(nice, "/usr/bin/nice", {}), "5\n");
+        }).join();
+        for (int i = 0; i < 2; ++i)
+            EXPECT_EQ(same(nice, "/usr/bin/nice", {}), "0\n");
+        std::jthread([&] {
+            ASSERT_EQ(setpriority(PRIO_PROCESS, 0, 9), 0);
+            EXPECT_EQ(same(nice, "/usr/bin/nice", {}), "9\n");
+        }).join();
     });
 }
 

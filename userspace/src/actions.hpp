@@ -21,6 +21,11 @@ struct SchedulerOperand {
     std::uint64_t deadline[3];
 };
 
+/// Whether they are the same in what a Command can set.
+constexpr bool same_scheduler(const SchedulerOperand& one, const SchedulerOperand& other) {
+    return one.policy == other.policy && one.nice == other.nice && one.priority == other.priority;
+}
+
 /// What a child does between its birth and its exec, in the encoding of the spawn_template system
 /// calls, each action with what it is for. Other backends carry out or translate the same list.
 ///

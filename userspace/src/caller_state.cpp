@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <linux/sched.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -45,7 +46,7 @@ constexpr StatusLine status_lines[] = {
     {"Seccomp", "seccomp mode"},
     {"Speculation_Store_Bypass", "control of speculation"},
     {"SpeculationIndirectBranch", "control of speculation"},
-    {"Cpus_allowed", "CPU affinity"},
+    {"Cpus_allowed", ""},
     {"Mems_allowed", "memory nodes"},
 };
 
@@ -100,6 +101,18 @@ std::string_view last_word(std::string_view text) {
     return text.substr(text.rfind('\t') + 1);
 }
 
+/// Whether one process is before another one for the scheduler.
+bool is_above(const SchedulerOperand& one, const SchedulerOperand& other) {
+    auto rank = [](const SchedulerOperand& operand) {
+        if (operand.policy == SCHED_FIFO || operand.policy == SCHED_RR)
+            return 2;
+        return operand.policy == SCHED_IDLE ? 0 : 1;
+    };
+    if (rank(one) != rank(other))
+        return rank(one) > rank(other);
+    return one.priority > other.priority || one.nice < other.nice;
+}
+
 /// A number, or the error that it cannot be had for.
 std::uint64_t answer(long result) {
     return static_cast<std::uint64_t>(result >= 0 ? result : -long{errno});
@@ -111,14 +124,19 @@ std::uint64_t session_keyring() {
         return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, special, 0, 0, 0);
     };
     // To ask for the session keyring of a thread that has none gives it its user's, and those it
-    // starts as other users would have that, too. One that is found by its name in what the thread
-    // has is the user's, or would be.
+    // starts as other users would have that, too. Where the user's is found by its name, it is the
+    // thread's, or would be.
     char name[32] = "_uid_ses.";
     constexpr std::size_t prefix = 9;
     *std::to_chars(name + prefix, std::end(name) - 1, getuid()).ptr = '\0';
-    long users = keyring(KEY_SPEC_USER_SESSION_KEYRING);
-    if (users < 0 || syscall(SYS_request_key, "keyring", name, nullptr, 0) == users)
-        return answer(users);
+    auto find = [&] { return syscall(SYS_request_key, "keyring", name, nullptr, 0); };
+    if (long found = find(); found > 0)
+        return answer(found);
+    // It may not exist yet.
+    if (keyring(KEY_SPEC_USER_SESSION_KEYRING) < 0)
+        return answer(-1);
+    if (long found = find(); found > 0)
+        return answer(found);
     return answer(keyring(KEY_SPEC_SESSION_KEYRING));
 }
 
@@ -154,6 +172,9 @@ CallerState CallerState::read(const ThreadFiles& files) {
 }
 
 std::string_view CallerState::difference(const CallerState& other) const {
+    // A child can go down without privileges, but not up.
+    if (scheduler_is_inherited && is_above(scheduler, other.scheduler))
+        return "scheduling";
     if (fixed_ == other.fixed_ && ends_ == other.ends_)
         return {};
     std::size_t part = 0, begin = 0, other_begin = 0;
@@ -193,12 +214,18 @@ std::string_view CallerState::difference_of_settable(const CallerState& other) c
             return one.rlim_cur == two.rlim_cur && one.rlim_max == two.rlim_max;
         }))
         return "limits";
+    if (cpus != other.cpus)
+        return "CPU affinity";
+    if (scheduler_is_inherited && !same_scheduler(scheduler, other.scheduler))
+        return "scheduling";
     return {};
 }
 
 void CallerState::take_settable_of(pid_t process, std::string_view status) {
     umask = static_cast<mode_t>(number(last_word(find_line(status, "Umask")), 8));
     process_group = static_cast<pid_t>(number(last_word(find_line(status, "NSpgid")), 10));
+    cpus = last_word(find_line(status, "Cpus_allowed"));
+    syscall(SYS_sched_getattr, process, &scheduler, sizeof(scheduler), 0);
     for (std::size_t i = 0; i < limits.size(); ++i)
         prlimit(process, static_cast<__rlimit_resource>(i), nullptr, &limits[i]);
 }
@@ -242,6 +269,8 @@ void CallerState::read_status(std::string_view text) {
             umask = static_cast<mode_t>(number(value, 8));
         else if (found->name == "NSpgid")
             process_group = static_cast<pid_t>(number(last_word(value), 10));
+        else if (found->name == "Cpus_allowed")
+            cpus = value;
         else if (found->name == "SigBlk")
             blocked = number(value, 16);
         else if (found->name == "SigIgn")
@@ -291,9 +320,19 @@ void CallerState::read_calls() {
     add_number(static_cast<std::uint64_t>(policy));
 
     // As sched_getattr(2) has it, with the limits of utilisation.
-    char scheduling[56] = {};
-    syscall(SYS_sched_getattr, 0, scheduling, sizeof(scheduling), 0);
-    add_text({scheduling, sizeof(scheduling)});
+    struct {
+        SchedulerOperand first;
+        std::uint32_t utilisation[2];
+    } scheduling{};
+    syscall(SYS_sched_getattr, 0, &scheduling, sizeof(scheduling), 0);
+    scheduler = scheduling.first;
+    constexpr std::uint64_t reset_on_fork = 1;
+    scheduler_is_inherited =
+        scheduler.policy != SCHED_DEADLINE && (scheduler.flags & reset_on_fork) == 0;
+    if (scheduler_is_inherited)
+        scheduling.first.policy = scheduling.first.priority =
+            static_cast<std::uint32_t>(scheduling.first.nice = 0);
+    add_text({reinterpret_cast<const char*>(&scheduling), sizeof(scheduling)});
     std::uint64_t cookie = 0;
     prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie);
     add_number(cookie);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "actions.hpp"
 #include "child_action.hpp"
 #include "thread_files.hpp"
 
@@ -45,6 +46,9 @@ public:
     SignalBits blocked = 0;
     SignalBits ignored = 0;
     std::array<rlimit, RLIM_NLIMITS> limits{};
+    std::string cpus;              ///< that it may run on, as in /proc/PID/status
+    SchedulerOperand scheduler{};  ///< a child's, unless the thread keeps that to itself
+    bool scheduler_is_inherited = true;
 
 private:
     void read_status(std::string_view text);

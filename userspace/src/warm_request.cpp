@@ -5,6 +5,7 @@
 #include "request_errors.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 
@@ -44,6 +45,25 @@ bool exec_decides_capabilities(const Attributes& attributes) {
         return false;
     constexpr uid_t root = 0;
     return (*attributes.user == root && geteuid() != root) || prctl(PR_GET_SECUREBITS) != 0;
+}
+
+/// As sched_setaffinity(2) takes them, of what /proc/PID/status says: groups of 32, in hexadecimal
+/// digits, the highest first.
+std::vector<std::uint64_t> set_of_cpus(std::string_view text) {
+    constexpr std::size_t digits = 8;
+    std::vector<std::uint64_t> set;
+    for (std::size_t group = 0; !text.empty(); ++group) {
+        std::size_t comma = text.rfind(',');
+        std::string_view last = comma == std::string_view::npos ? text : text.substr(comma + 1);
+        text = text.substr(0, comma == std::string_view::npos ? 0 : comma);
+        std::uint32_t bits = 0;
+        std::from_chars(last.data(), last.data() + std::min(last.size(), digits), bits, 16);
+        if (group % 2 == 0)
+            set.push_back(bits);
+        else
+            set.back() |= std::uint64_t{bits} << 32;
+    }
+    return set;
 }
 
 /// Whether an exec would look at a limit that the Command sets, which a copy has behind it.
@@ -182,6 +202,20 @@ void WarmMessage::add_state(const CallerState& now, const CallerState& then) {
         action.type = SPAWN_TEMPLATE_SETPGID;
         action.arg = static_cast<std::uint64_t>(now.process_group);
         add(action, nullptr, 0);
+    }
+    if (now.cpus != then.cpus) {
+        std::vector<std::uint64_t> cpus = set_of_cpus(now.cpus);
+        action = {};
+        action.type = SPAWN_TEMPLATE_AFFINITY;
+        add(action, cpus.data(), cpus.size() * sizeof(cpus.front()));
+    }
+    if (now.scheduler_is_inherited && !same_scheduler(now.scheduler, then.scheduler)) {
+        SchedulerOperand operand = now.scheduler;
+        operand.size = sizeof(operand);
+        operand.flags = 0;
+        action = {};
+        action.type = SPAWN_TEMPLATE_SETSCHED;
+        add(action, &operand, sizeof(operand));
     }
     for (std::size_t i = 0; i < now.limits.size(); ++i) {
         const rlimit& limit = now.limits[i];

@@ -33,7 +33,7 @@
  *
  * Not possible, and the reason why children are not started warm: more than one thread, children of
  * the program, descriptors beside 0, 1 and 2, timers, memory that is shared or locked, other ids,
- * groups, capabilities, session or affinity than at the start of the program. Buffers of
+ * groups, capabilities or session than at the start of the program. Buffers of
  * stdio are flushed. Standard input, output and error are /dev/null before the call.
  *
  * Call it from the main thread.
