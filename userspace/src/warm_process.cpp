@@ -5,8 +5,6 @@
 #include "environment_block.hpp"
 #include "process_stat.hpp"
 
-#include <spawntpl/template.hpp>
-
 #include <algorithm>
 #include <cstring>
 #include <ctime>
@@ -103,25 +101,13 @@ std::string read_status(const std::string& process) {
     return fd ? read_all(fd.get()) : std::string();
 }
 
-/// Whether the dynamic linker loads the preloaded object into this program, and what it loads at
-/// all: without it the program itself would run in the place of a template process.
-std::string why_not_preloaded(const Template& program, const Launch& launch,
-                              const std::vector<std::string>& environment) {
-    std::vector<std::string> entries = environment;
-    entries.emplace_back("LD_TRACE_LOADED_OBJECTS=1");
-    Command command;
-    command.arg0(launch.argv()[0]).env(std::move(entries));
-    command.null(STDIN_FILENO).pipe_from_child(STDOUT_FILENO).null(STDERR_FILENO);
-    auto child = program.spawn(command);
-    if (!child)
-        return words(child.error());
-    std::string list = read_all(child->pipe(STDOUT_FILENO));
-    // Others may reap all children.
-    if (auto status = child->wait(); status && !status->success())
-        return "the dynamic linker does not load the program";
-    if (list.find(warm_object()) == std::string::npos)
-        return "the dynamic linker does not load " + warm_object();
-    return {};
+/// The environment in which the dynamic linker tells what it would do in @p environment.
+std::vector<std::string> tracing(std::vector<std::string> environment) {
+    std::erase_if(environment,
+                  [](const std::string& entry) { return entry.starts_with("LD_DEBUG"); });
+    environment.emplace_back("LD_TRACE_LOADED_OBJECTS=1");
+    environment.emplace_back("LD_DEBUG=libs");
+    return environment;
 }
 
 /// Until what changes now gets another time than what changes then.
@@ -263,6 +249,37 @@ std::string WarmProcess::run(const Launch& launch) {
     return wrong;
 }
 
+/// Whether the dynamic linker loads the preloaded object into this program, and what it loads at
+/// all: without it the program itself would run in the place of a template process. What it has
+/// looked for is to be watched.
+std::string WarmProcess::why_not_preloaded(const Template& program, const Launch& launch,
+                                           const std::vector<std::string>& environment) {
+    Fd ends[2];
+    if (int fds[2]; pipe2(fds, O_CLOEXEC) == 0) {
+        ends[0] = above_stdio(fds[0]);
+        ends[1] = above_stdio(fds[1]);
+    }
+    if (!ends[0] || !ends[1])
+        return "no pipe: " + std::generic_category().message(errno);
+    Command command;
+    command.arg0(launch.argv()[0]).env(tracing(environment)).null(STDIN_FILENO);
+    command.fd(STDOUT_FILENO, ends[1].get()).fd(STDERR_FILENO, ends[1].get());
+    auto child = program.spawn(command);
+    if (!child)
+        return words(child.error());
+    ends[1].reset();
+    libraries_ = LibrarySearch(read_all(ends[0].get()));
+    // Others may reap all children.
+    if (auto status = child->wait(); status && !status->success())
+        return "the dynamic linker does not load the program";
+    if (std::string wrong = libraries_.why_not_repeated(); !wrong.empty())
+        return wrong;
+    if (!libraries_.loads(warm_object()))
+        return "the dynamic linker does not load " + warm_object();
+    libraries_.add_to(files_);
+    return {};
+}
+
 std::string WarmProcess::hear_hello(const Program& program) {
     std::string point = program.ready_args ? "spawntpl_ready()" : "its main()";
     std::vector<char> text(warm_max_request);
@@ -287,9 +304,14 @@ std::string WarmProcess::hear_hello(const Program& program) {
     const char* end = text.data() + length;
     if (*at != '\0')
         return at;
-    for (++at; at < end; at += std::strlen(at) + 1)
-        if (*at == '/')
+    for (++at; at < end; at += std::strlen(at) + 1) {
+        if (*at == '/') {
             files_.add(at);
+            libraries_.add_later(files_, at);
+        } else if (std::strchr(at, '/')) {
+            return "a library was found in the working directory: " + std::string(at);
+        }
+    }
     return {};
 }
 

@@ -3,12 +3,15 @@
 
 #include "backend.hpp"
 #include "caller_state.hpp"
+#include "library_search.hpp"
 #include "warm_channel.hpp"
 #include "warm_environment.hpp"
 #include "warm_program.hpp"
 #include "warm_protocol.hpp"
 #include "warm_request.hpp"
 #include "watched_files.hpp"
+
+#include <spawntpl/template.hpp>
 
 #include <array>
 #include <atomic>
@@ -81,6 +84,8 @@ private:
     WarmProcess(const Launch& launch, CallerState state);
 
     std::string run(const Launch& launch);
+    std::string why_not_preloaded(const Template& program, const Launch& launch,
+                                  const std::vector<std::string>& environment);
     std::string hear_hello(const Program& program);
     std::string compare_status(const Program& program);
     std::string watch_files(const std::string& path);
@@ -99,6 +104,7 @@ private:
     WarmPage* page_ = nullptr;
     CallerState state_;
     EntriesBeforeMain environment_;
+    LibrarySearch libraries_;
     WatchedFiles files_;
     std::chrono::steady_clock::time_point born_ = std::chrono::steady_clock::now();
     std::atomic<std::uint32_t> serial_ = 0;

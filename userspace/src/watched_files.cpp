@@ -55,10 +55,8 @@ bool WatchedFiles::Identity::operator==(const Identity& other) const {
 }
 
 void WatchedFiles::add(std::string path) {
-    if (std::ranges::count(files_, path, &decltype(files_)::value_type::first) != 0)
-        return;
-    Identity identity = Identity::of(path);
-    files_.emplace_back(std::move(path), identity);
+    if (auto [file, is_new] = files_.try_emplace(std::move(path)); is_new)
+        file->second = Identity::of(file->first);
 }
 
 void WatchedFiles::watch() {

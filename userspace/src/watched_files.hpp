@@ -64,7 +64,7 @@ private:
     const std::string* differing() const;
     bool notice_all(Notices& notices) const;
 
-    std::vector<std::pair<std::string, Identity>> files_;
+    std::map<std::string, Identity> files_;
     mutable std::mutex mutex_;
     mutable Notices notices_;
     mutable bool noticing_ = false;

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+//
+// What the dynamic linker and the constructors of libraries looked for and read when a program was
+// captured: a child for which they would have found something else is not a copy of that process.
+#include "warm_support.hpp"
+
+#include <filesystem>
+
+#include <unistd.h>
+
+namespace spawntpl::tests {
+namespace {
+
+using testing::HasSubstr;
+
+/// A program whose library is found somewhere else each time.
+class WarmLibrarySearch : public WarmTest {
+protected:
+    WarmLibrarySearch() {
+        copy_program(payload("version"), program());
+        for (const char* directory : {"one/lib", "two/lib", "early"})
+            std::filesystem::create_directories(directory_ / directory);
+        write_library("one/lib", 1);
+        write_library("two/lib", 2);
+    }
+
+    std::string program() const { return directory_ / "version"; }
+
+    void write_library(const std::string& directory, int version) const {
+        std::string content = read_file(payload("libversion.so"));
+        std::string digit = std::to_string(version);
+        for (std::size_t at = 0; (at = content.find(marker, at)) != std::string::npos; ++at)
+            content.replace(at + marker.size() - 1, 1, digit);
+        write_file(directory_ / directory + "/libversion.so", content, 0755);
+    }
+
+    Command searching(const std::string& path) const {
+        return Command().set_env("LD_LIBRARY_PATH", path);
+    }
+
+    /// The version that a cold start runs with, and a warm one has to.
+    static int version(const Template& warm, const std::string& path, const Command& command) {
+        std::string expected = start(cold(path), command).out;
+        EXPECT_EQ(start(warm, command).out, expected);
+        return expected.empty() ? -1 : expected[expected.size() - 2] - '0';
+    }
+
+    const std::string marker = "version 0000";
+    TemporaryDirectory directory_;
+};
+
+TEST_F(WarmLibrarySearch, library_that_appears_earlier_in_the_path_is_the_one_that_runs) {
+    for (const char* place : {"early", "early/glibc-hwcaps/x86-64-v2"}) {
+        Template warm = allowed_by_name(program());
+        Command command = searching(directory_ / "early:" + (directory_ / "one/lib"));
+        EXPECT_EQ(version(warm, program(), command), 1);
+        EXPECT_EQ(start(warm, command).backend, "warm");
+        std::filesystem::create_directories(directory_ / place);
+        write_library(place, 3);
+        EXPECT_EQ(version(warm, program(), command), 3);
+        EXPECT_EQ(start(warm, command).backend, "warm");
+        std::filesystem::remove_all(directory_ / "early");
+        EXPECT_EQ(version(warm, program(), command), 1);
+    }
+}
+
+TEST_F(WarmLibrarySearch, path_of_directories_that_are_missing_is_warm) {
+    Command command = searching(directory_ / "missing:" + (directory_ / "neither"));
+    EXPECT_EQ(start(allowed("/bin/ls"), command).backend, "warm");
+}
+
+TEST_F(WarmLibrarySearch, path_that_begins_in_the_working_directory_is_not_warm) {
+    for (const std::string& path :
+         {std::string("lib"), ":" + (directory_ / "early"), std::string("./lib;/usr/lib")}) {
+        Template warm = allowed_by_name(program());
+        for (const char* place : {"one", "two"}) {
+            std::string directory = directory_ / place + (path[0] == ':' ? "/lib" : "");
+            Command command = searching(path).cwd(directory);
+            EXPECT_EQ(version(warm, program(), command), place == std::string("one") ? 1 : 2);
+            EXPECT_THAT(why_not(warm, command.null(1)), HasSubstr("working directory"));
+        }
+    }
+}
+
+TEST_F(WarmLibrarySearch, preloaded_object_of_the_working_directory_is_not_warm) {
+    Template warm = allowed_by_name(program());
+    Command command;
+    command.set_env("LD_PRELOAD", "./libversion.so");
+    for (const char* place : {"one", "two"}) {
+        ASSERT_EQ(chdir((directory_ / place + "/lib").c_str()), 0);
+        EXPECT_EQ(version(warm, program(), command), place == std::string("one") ? 1 : 2);
+        EXPECT_THAT(why_not(warm, Command(command).null(1)), HasSubstr("working directory"));
+    }
+    ASSERT_EQ(chdir("/"), 0);
+}
+
+TEST_F(WarmLibrarySearch, what_the_dynamic_linker_has_to_say_is_said_for_each_start) {
+    Template warm = allowed_by_name(program());
+    Command command = searching(directory_ / "one/lib");
+    command.set_env("LD_PRELOAD", directory_ / "missing.so");
+    Output output = start(warm, command), expected = start(cold(program()), command);
+    EXPECT_THAT(expected.err, HasSubstr("missing.so"));
+    EXPECT_EQ(output.err, expected.err);
+    EXPECT_THAT(why_not(warm, command.null(1).null(2)), HasSubstr("missing.so"));
+}
+
+}  // namespace
+}  // namespace spawntpl::tests
