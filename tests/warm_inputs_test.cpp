@@ -3,9 +3,13 @@
 // What the dynamic linker and the constructors of libraries looked for and read when a program was
 // captured: a child for which they would have found something else is not a copy of that process.
 #include "warm_support.hpp"
+#include "watched_files.hpp"
 
 #include <filesystem>
+#include <memory>
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 namespace spawntpl::tests {
@@ -103,6 +107,60 @@ TEST_F(WarmLibrarySearch, what_the_dynamic_linker_has_to_say_is_said_for_each_st
     EXPECT_EQ(output.err, expected.err);
     EXPECT_THAT(why_not(warm, command.null(1).null(2)), HasSubstr("missing.so"));
 }
+
+/// A program with a library whose constructor reads the environment.
+class WarmConstructor : public WarmTest {
+protected:
+    WarmConstructor() {
+        copy_program(payload("version"), program());
+        copy_program(payload("libasking.so"), directory_ / "libversion.so");
+    }
+
+    std::string program() const { return directory_ / "version"; }
+
+    TemporaryDirectory directory_;
+};
+
+TEST_F(WarmConstructor, variable_that_it_has_asked_for_is_the_one_of_this_start) {
+    Template warm = allowed_by_name(program());
+    for (const char* name : {"ASKED_FOR", "ASKED_FOR_SECURELY"})
+        for (const char* value : {"", "1", "2"}) {
+            Command command;
+            command.set_env(name, value);
+            EXPECT_EQ(start(warm, command).out, start(cold(program()), command).out);
+        }
+    EXPECT_EQ(start(warm).out, "none, none\n");
+    EXPECT_EQ(start(warm).backend, "warm");
+}
+
+TEST_F(WarmConstructor, variables_that_nobody_has_asked_for_and_their_order_may_be_any) {
+    Template warm = allowed_by_name(program());
+    auto run = [&](std::vector<std::string> entries) {
+        Output output = start(warm, Command().env(std::move(entries)));
+        EXPECT_EQ(output.backend, "warm");
+        EXPECT_EQ(output.out, "1, none\n");
+        return template_process();
+    };
+    pid_t process = run({"TMPDIR=/job/1", "ASKED_FOR=1", "LANG=C"});
+    EXPECT_EQ(run({"TMPDIR=/job/2", "ASKED_FOR=1", "LANG=C"}), process);
+    EXPECT_EQ(run({"LANG=C", "G_DEBUG=all", "ASKED_FOR=1", "ASKED_FOR=2"}), process);
+    EXPECT_NE(run({"LANG=C", "ASKED_FOR=1", "LD_BIND_NOT=1"}), process);
+}
+
+TEST_F(WarmConstructor, program_with_a_getenv_of_its_own_is_watched_for_what_is_likely) {
+    if (access("/bin/bash", X_OK) != 0)
+        GTEST_SKIP() << "there is no bash";
+    Template warm = allowed_by_name("/bin/bash");
+    auto run = [&](const char* variable, const char* value) {
+        Command command({"-c", "echo $1", "bash", value});
+        EXPECT_EQ(start(warm, command.set_env(variable, value)).backend, "warm");
+        return template_process();
+    };
+    pid_t process = run("JOB", "1");
+    EXPECT_EQ(run("JOB", "2"), process);
+    EXPECT_NE(run("OPENSSL_CONF", "1"), process);
+}
+
 
 }  // namespace
 }  // namespace spawntpl::tests

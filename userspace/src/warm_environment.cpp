@@ -5,57 +5,82 @@
 #include "warm_protocol.hpp"
 
 #include <algorithm>
-#include <bitset>
+#include <span>
 
 namespace spawntpl::detail {
 
 namespace {
 
-// Of the dynamic linker and of libc; of the constructors of libraries that many programs have:
-// libcrypto, GLib, OpenMP and the numerical libraries, p11-kit, libunwind, sanitizers, profilers.
-// Variables that only main() leads to are not among them.
-constexpr std::string_view prefixes[] = {
-    "LD_",      "GLIBC_",          "MALLOC_",      "LC_",           "LANG",
-    "LOCPATH=", "NLSPATH=",        "TZ",           "GCONV_",        "GETCONF_",
-    "RES_",     "HOSTALIASES=",    "LOCALDOMAIN=", "TMPDIR=",       "OPENSSL_",
-    "SSL_",     "GCRYPT_",         "GNUTLS_",      "NSS_",          "P11_KIT_",
-    "G_",       "GOBJECT_",        "GIO_",         "OMP_",          "GOMP_",
-    "KMP_",     "OPENBLAS_",       "GOTO_",        "MKL_",          "BLIS_",
-    "NUMA_",    "CUDA_",           "JEMALLOC_",    "TCMALLOC_",     "MIMALLOC_",
-    "HEAP",     "CPUPROFILE",      "ASAN_",        "LSAN_",         "MSAN_",
-    "TSAN_",    "UBSAN_",          "GCOV_",        "LLVM_PROFILE_", "UNW_",
-    "GLIBCXX_", "POSIXLY_CORRECT",
+/// Of those who do not ask for names but look at each entry: the dynamic linker, OpenMP,
+/// sanitizers.
+constexpr std::string_view read_in_passes[] = {
+    "LD_",   "GLIBC_", "MALLOC_", "OMP_",  "GOMP_",  "KMP_",
+    "ASAN_", "LSAN_",  "MSAN_",   "TSAN_", "UBSAN_",
 };
+
+/// Of what libc asks itself for, where nobody else hears it.
+constexpr std::string_view read_in_libc[] = {
+    "LC_",  "LANG",         "LOCPATH=",     "NLSPATH=",         "TZ", "GCONV_", "GETCONF_",
+    "RES_", "HOSTALIASES=", "LOCALDOMAIN=", "POSIXLY_CORRECT=",
+};
+
+/// Of the constructors of libraries that many programs have: libcrypto, GLib, the numerical
+/// libraries, p11-kit, libunwind, profilers. Variables that only main() leads to are not among
+/// them.
+constexpr std::string_view guessed[] = {
+    "TMPDIR=", "OPENSSL_",      "SSL_",      "GCRYPT_",   "GNUTLS_",   "NSS_", "P11_KIT_",
+    "G_",      "GOBJECT_",      "GIO_",      "OPENBLAS_", "GOTO_",     "MKL_", "BLIS_",
+    "NUMA_",   "CUDA_",         "JEMALLOC_", "TCMALLOC_", "MIMALLOC_", "HEAP", "CPUPROFILE",
+    "GCOV_",   "LLVM_PROFILE_", "UNW_",      "GLIBCXX_",
+};
+
+bool begins_with_one_of(std::string_view entry, std::span<const std::string_view> prefixes) {
+    return std::ranges::any_of(prefixes,
+                               [&](std::string_view prefix) { return entry.starts_with(prefix); });
+}
 
 constexpr std::string_view preload = "LD_PRELOAD=";
 
 }  // namespace
 
 bool read_before_main(std::string_view entry) {
-    // Most begin with another letter.
-    static const std::bitset<256> first_letters = [] {
-        std::bitset<256> letters;
-        for (std::string_view prefix : prefixes)
-            letters.set(static_cast<unsigned char>(prefix.front()));
-        return letters;
-    }();
-    return !entry.empty() && first_letters[static_cast<unsigned char>(entry.front())] &&
-           std::ranges::any_of(prefixes,
-                               [&](std::string_view prefix) { return entry.starts_with(prefix); });
+    return begins_with_one_of(entry, read_in_passes) || begins_with_one_of(entry, read_in_libc);
 }
 
-EntriesBeforeMain::EntriesBeforeMain(char* const* envp) {
-    for (; envp && *envp; ++envp)
-        if (read_before_main(*envp))
-            entries_.emplace_back(*envp);
+bool likely_before_main(std::string_view entry) {
+    return begins_with_one_of(entry, guessed);
 }
 
-bool EntriesBeforeMain::same(char* const* envp) const {
-    auto next = entries_.begin();
-    for (; envp && *envp; ++envp)
-        if (read_before_main(*envp) && (next == entries_.end() || *next++ != *envp))
-            return false;
-    return next == entries_.end();
+EntriesBeforeMain::EntriesBeforeMain(char* const* envp, std::set<std::string, std::less<>> asked)
+    : asked_(std::move(asked)), guesses_(asked_.erase("") != 0) {
+    auto add = [&](const auto& names) {
+        for (std::string_view name : names)
+            first_letters_.set(static_cast<unsigned char>(name.front()));
+    };
+    add(read_in_passes);
+    add(read_in_libc);
+    if (guesses_)
+        add(guessed);
+    add(asked_);
+    entries_ = choose(envp);
+}
+
+EntriesBeforeMain::Entries EntriesBeforeMain::choose(char* const* envp) const {
+    Entries entries;
+    for (; envp && *envp; ++envp) {
+        std::string_view entry = *envp;
+        if (entry.empty() || !first_letters_[static_cast<unsigned char>(entry.front())])
+            continue;
+        std::size_t end = std::min(entry.find('='), entry.size());
+        std::string_view name = entry.substr(0, end), value = entry.substr(end);
+        if (begins_with_one_of(entry, read_in_passes))
+            entries.in_passes.emplace_back(entry);
+        else if (begins_with_one_of(entry, read_in_libc) || asked_.contains(name) ||
+                 (guesses_ && begins_with_one_of(entry, guessed)))
+            // The first one counts.
+            entries.by_name.try_emplace(std::string(name), value);
+    }
+    return entries;
 }
 
 std::vector<std::string> template_environment(char* const* envp, const std::string& object,

@@ -125,7 +125,7 @@ std::expected<std::shared_ptr<WarmProcess>, std::string> WarmProcess::start(cons
     for (int tries = 0; tries < 3; ++tries) {
         timespec before;
         clock_gettime(CLOCK_REALTIME_COARSE, &before);
-        std::shared_ptr<WarmProcess> process(new WarmProcess(launch, state));
+        std::shared_ptr<WarmProcess> process(new WarmProcess(state));
         if (std::string wrong = process->run(launch); !wrong.empty())
             return std::unexpected(std::move(wrong));
         if (!process->files_.changed_since(before) && !process->files_.changed())
@@ -135,8 +135,7 @@ std::expected<std::shared_ptr<WarmProcess>, std::string> WarmProcess::start(cons
     return std::unexpected("the program's files are being changed");
 }
 
-WarmProcess::WarmProcess(const Launch& launch, CallerState state)
-    : owner_(getpid()), state_(std::move(state)), environment_(launch.envp()) {}
+WarmProcess::WarmProcess(CallerState state) : owner_(getpid()), state_(std::move(state)) {}
 
 WarmProcess::~WarmProcess() {
     int error = errno;
@@ -198,10 +197,13 @@ std::string WarmProcess::run(const Launch& launch) {
     if (environment.size() > warm_max_strings)
         return "the environment has too many entries";
     page_->entries = static_cast<std::uint32_t>(environment.size());
-    for (std::size_t entry = 0; entry < environment.size(); ++entry)
+    for (std::size_t entry = 0; entry < environment.size(); ++entry) {
         if (read_before_main(environment[entry]) ||
             entry_has_name(environment[entry], warm_variable))
             page_->keep(entry);
+        if (likely_before_main(environment[entry]))
+            page_->guess(entry);
+    }
     Command command;
     command.arg0(launch.argv()[0]).env(std::move(environment));
     if (const auto& ready_args = launch.program().ready_args)
@@ -239,7 +241,7 @@ std::string WarmProcess::run(const Launch& launch) {
     // The end of the template process is to be seen.
     theirs.reset();
     lanes = {};
-    std::string wrong = hear_hello(launch.program());
+    std::string wrong = hear_hello(launch);
     if (wrong.empty() && output && lseek(output.get(), 0, SEEK_END) != 0)
         wrong = "the dynamic linker or a library writes before main()";
     if (wrong.empty())
@@ -280,39 +282,55 @@ std::string WarmProcess::why_not_preloaded(const Template& program, const Launch
     return {};
 }
 
-std::string WarmProcess::hear_hello(const Program& program) {
+/// The next message of the template process, without what is the same in all; or why there is none,
+/// in words.
+std::expected<std::pair<WarmNews, std::string>, std::string> WarmProcess::hear_news(
+    const Program& program) const {
     std::string point = program.ready_args ? "spawntpl_ready()" : "its main()";
-    std::vector<char> text(warm_max_request);
+    std::string text(warm_max_hello, '\0');
     ssize_t length = -1;
     for (int looks = 0; length < 0; ++looks) {
         length = recv(control_.fd(), text.data(), text.size(), 0);
         if (length >= 0 || errno == EINTR)
             continue;
         if (errno != EAGAIN || looks >= max_looks_at_capture || is_stopped(pid_))
-            return "the template process does not come to " + point;
+            return std::unexpected("the template process does not come to " + point);
     }
     WarmHello hello{};
     if (length == 0)
-        return "the template process has ended before " + point;
-    if (static_cast<std::size_t>(length) <= sizeof(hello) ||
-        text[static_cast<std::size_t>(length) - 1] != '\0')
-        return "the template process says what nobody understands";
+        return std::unexpected("the template process has ended before " + point);
+    text.resize(static_cast<std::size_t>(length));
+    if (text.size() <= sizeof(hello) || text.back() != '\0')
+        return std::unexpected("the template process says what nobody understands");
     std::memcpy(&hello, text.data(), sizeof(hello));
     if (hello.magic != warm_magic || hello.version != warm_version)
-        return warm_object() + " is of another version";
-    const char* at = text.data() + sizeof(hello);
-    const char* end = text.data() + length;
-    if (*at != '\0')
-        return at;
-    for (++at; at < end; at += std::strlen(at) + 1) {
-        if (*at == '/') {
-            files_.add(at);
-            libraries_.add_later(files_, at);
-        } else if (std::strchr(at, '/')) {
-            return "a library was found in the working directory: " + std::string(at);
+        return std::unexpected(warm_object() + " is of another version");
+    return std::pair(hello.news, text.substr(sizeof(hello)));
+}
+
+std::string WarmProcess::hear_hello(const Launch& launch) {
+    std::set<std::string, std::less<>> variables;
+    for (;;) {
+        auto news = hear_news(launch.program());
+        if (!news)
+            return std::move(news.error());
+        auto& [kind, names] = *news;
+        if (kind == WarmNews::arrival) {
+            environment_ = EntriesBeforeMain(launch.envp(), std::move(variables));
+            return names.c_str();
+        }
+        for (std::size_t at = 0; at < names.size(); at = names.find('\0', at) + 1) {
+            std::string name = names.c_str() + at;
+            if (kind == WarmNews::variables) {
+                variables.insert(std::move(name));
+            } else if (name.starts_with('/')) {
+                libraries_.add_later(files_, name);
+                files_.add(std::move(name));
+            } else {
+                return "the file \"" + name + "\" is one of the working directory";
+            }
         }
     }
-    return {};
 }
 
 /// An exec may take capabilities away, or give some, that a child would have to do without, or

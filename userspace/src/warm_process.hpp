@@ -81,12 +81,14 @@ private:
         std::uint32_t serial = 0;  ///< of that
     };
 
-    WarmProcess(const Launch& launch, CallerState state);
+    explicit WarmProcess(CallerState state);
 
     std::string run(const Launch& launch);
     std::string why_not_preloaded(const Template& program, const Launch& launch,
                                   const std::vector<std::string>& environment);
-    std::string hear_hello(const Program& program);
+    std::expected<std::pair<WarmNews, std::string>, std::string> hear_news(
+        const Program& program) const;
+    std::string hear_hello(const Launch& launch);
     std::string compare_status(const Program& program);
     std::string watch_files(const std::string& path);
     bool fill(std::size_t lane, bool at_leisure, std::optional<int> cgroup = {});

@@ -4,6 +4,7 @@
 // sockets of whole messages that nobody else has. Both are of one build, but a message is checked
 // as if anybody had sent it.
 //
+//   template process -> owner   WarmHello   what it was made of, and that it can be used
 //   owner -> template process   WarmFill    have a child on this lane
 //   child -> owner              WarmReply   ready, with a pidfd of it
 //   owner -> child              WarmRequest what it is to become, with its descriptors
@@ -115,13 +116,22 @@ struct WarmReply {
     std::int32_t error;  ///< an errno
 };
 
-/// The template process's first message. Behind it, each with its NUL: why the program cannot be
-/// started warm, empty if it can, the names of the objects that are loaded, as the dynamic linker
-/// has found them, and those of all files that are mapped.
+/// What the names of a WarmHello are.
+enum class WarmNews : std::uint32_t {
+    files,  ///< of loaded objects, as the dynamic linker has found them, and all that are mapped
+    variables,  ///< that getenv(3) was asked for before main(); an empty one: others, not counted
+    arrival,    ///< the last message: why the program cannot be started warm, empty if it can
+};
+
+/// The template process's first messages. Behind it, strings, each with its NUL.
 struct WarmHello {
     std::uint32_t magic;
     std::uint32_t version;
+    WarmNews news;
 };
+
+/// The longest of them.
+inline constexpr std::size_t warm_max_hello = 16 * 1024;
 
 /// Memory that owner and template process share, and children do not have.
 struct WarmPage {
@@ -129,15 +139,21 @@ struct WarmPage {
     /// to tell it.
     volatile pid_t children[warm_lanes];
 
-    // Written before there is a template process: where it is; and which of the first entries of
-    // its environment, in their order, it is to keep. Others are the first start's own.
+    // Written before there is a template process: where it is; and of the first entries of its
+    // environment, in their order, which ones it is to keep, and which where it does not know what
+    // was asked for. Beside those that were asked for, others are the first start's own.
     std::uint64_t device, inode;  ///< of its working directory; 0 if that may be any
     std::uint32_t entries;
     std::uint64_t kept[(warm_max_strings + 63) / 64];
+    std::uint64_t guessed[(warm_max_strings + 63) / 64];
 
     void keep(std::size_t entry) { kept[entry / 64] |= std::uint64_t{1} << entry % 64; }
 
+    void guess(std::size_t entry) { guessed[entry / 64] |= std::uint64_t{1} << entry % 64; }
+
     bool keeps(std::size_t entry) const { return kept[entry / 64] >> entry % 64 & 1; }
+
+    bool may_keep(std::size_t entry) const { return guessed[entry / 64] >> entry % 64 & 1; }
 };
 
 /// A request that has been checked, in the memory of its message. The operands of its actions are

@@ -2,6 +2,7 @@
 #include "image.hpp"
 
 #include "inspection.hpp"
+#include "variables.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -60,7 +61,9 @@ void Image::forget_environment(const detail::WarmPage& page) const {
     auto* end = reinterpret_cast<char*>(static_cast<std::uintptr_t>(layout_.env_end));
     for (std::size_t entry = 0; entry < page.entries && at < end; ++entry) {
         std::size_t length = std::strlen(at);
-        if (!page.keeps(entry))
+        bool kept = page.keeps(entry) || variables.have(at) ||
+                    (page.may_keep(entry) && !variables.are_all());
+        if (!kept)
             std::memset(at, 0, length);
         at += length + 1;
     }

@@ -11,6 +11,9 @@ namespace spawntpl::warm {
 /// Reads a file line by line; what of a line is longer than the buffer is lost.
 class Lines {
 public:
+    /// Room for the longest path and what is before it.
+    static constexpr std::size_t max_length = 4096 + 127;
+
     explicit Lines(const char* path) : fd_(open(path, O_RDONLY | O_CLOEXEC)) {}
 
     Lines(const Lines&) = delete;
@@ -50,7 +53,7 @@ private:
     std::size_t at_ = 0;
     std::size_t end_ = 0;
     char buffer_[4096];
-    char line_[1024];
+    char line_[max_length + 1];
 };
 
 }  // namespace spawntpl::warm

@@ -2,14 +2,12 @@
 #include "serve.hpp"
 
 #include "birth.hpp"
-#include "lines.hpp"
+#include "hello.hpp"
 #include "messages.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
-#include <link.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -22,43 +20,6 @@ namespace {
 using detail::WarmFill;
 using detail::WarmReply;
 using detail::WarmStep;
-
-void send_hello(const char* why_not, const char* const* files) {
-    static char text[detail::warm_max_request / 4];
-    std::size_t length = sizeof(detail::WarmHello);
-    detail::WarmHello hello{detail::warm_magic, detail::warm_version};
-    std::memcpy(text, &hello, sizeof(hello));
-    auto append = [&](const char* string) {
-        std::size_t size = std::strlen(string) + 1;
-        if (size <= sizeof(text) - length)
-            std::memcpy(text + length, string, size);
-        length += size;
-    };
-    append(why_not ? why_not : "");
-    dl_iterate_phdr(
-        [](dl_phdr_info* info, std::size_t, void* data) {
-            (*static_cast<decltype(append)*>(data))(info->dlpi_name);
-            return 0;
-        },
-        &append);
-    // Most files have several mappings, one after the other.
-    const char* last = "";
-    Lines maps("/proc/self/maps");
-    while (const char* line = maps.is_open() ? maps.next() : nullptr) {
-        const char* path = std::strchr(line, '/');
-        if (!path || std::strstr(path, " (deleted)") || std::strcmp(path, last) == 0)
-            continue;
-        std::size_t begin = length;
-        append(path);
-        if (length <= sizeof(text))
-            last = text + begin;
-    }
-    for (; files && *files; ++files)
-        append(*files);
-    if (length > sizeof(text))
-        _exit(1);
-    send(detail::warm_socket, text, length);
-}
 
 /// As fork(2), but the child is one of this process's parent.
 long clone_sibling(volatile pid_t& child, int* thread_id, int cgroup) {

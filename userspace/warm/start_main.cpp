@@ -6,16 +6,17 @@
 // calls spawntpl_ready() goes on to there.
 #include "image.hpp"
 #include "inspection.hpp"
+#include "interposed.hpp"
 #include "locale_data.hpp"
 #include "private_environment.hpp"
 #include "serve.hpp"
+#include "variables.hpp"
 #include "warm_protocol.hpp"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,8 +30,7 @@ extern "C" int __libc_start_main(int (*main)(int, char**, char**), int argc, cha
 namespace {
 
 using spawntpl::detail::WarmPage;
-
-#define SPAWNTPL_INTERPOSED extern "C" [[gnu::visibility("default")]]
+using spawntpl::warm::next;
 
 constexpr std::size_t max_fork_handlers = 64;
 spawntpl::warm::ForkHandler fork_handlers[max_fork_handlers];
@@ -84,11 +84,6 @@ spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
                                  {fork_handlers, fork_handler_count});
 }
 
-template <typename Function>
-Function next(const char* name) {
-    return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-}
-
 }  // namespace
 
 SPAWNTPL_INTERPOSED int __register_atfork(void (*prepare)(), void (*in_parent)(),
@@ -103,6 +98,7 @@ SPAWNTPL_INTERPOSED int __register_atfork(void (*prepare)(), void (*in_parent)()
 SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
                                           void (*init)(), void (*fini)(), void (*linker_fini)(),
                                           void* stack_end) {
+    spawntpl::warm::variables.stop();
     auto real = next<decltype(&__libc_start_main)>("__libc_start_main");
     const char* point = spawntpl::warm::template_point(argv + argc + 1);
     if (!point)
