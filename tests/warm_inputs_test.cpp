@@ -98,6 +98,15 @@ TEST_F(WarmLibrarySearch, preloaded_object_of_the_working_directory_is_not_warm)
     ASSERT_EQ(chdir("/"), 0);
 }
 
+TEST_F(WarmLibrarySearch, variable_of_the_dynamic_linker_that_comes_twice_is_the_last_one) {
+    Template warm = allowed_by_name(program());
+    std::string one = "LD_PRELOAD=" + (directory_ / "one/lib/libversion.so");
+    std::string two = "LD_PRELOAD=" + (directory_ / "two/lib/libversion.so");
+    EXPECT_EQ(version(warm, program(), Command().env({one, two})), 2);
+    EXPECT_EQ(version(warm, program(), Command().env({two, one})), 1);
+    EXPECT_EQ(start(warm, Command().env({two, one})).backend, "warm");
+}
+
 TEST_F(WarmLibrarySearch, what_the_dynamic_linker_has_to_say_is_said_for_each_start) {
     Template warm = allowed_by_name(program());
     Command command = searching(directory_ / "one/lib");

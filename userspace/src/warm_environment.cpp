@@ -86,18 +86,18 @@ EntriesBeforeMain::Entries EntriesBeforeMain::choose(char* const* envp) const {
 std::vector<std::string> template_environment(char* const* envp, const std::string& object,
                                               std::string_view point) {
     std::vector<std::string> entries;
-    std::string preloads(object);
+    std::string_view preloads;
     for (; envp && *envp; ++envp) {
         std::string_view entry = *envp;
-        // The first one counts.
-        if (entry.starts_with(preload)) {
-            if (preloads == object)
-                preloads.append(" ").append(entry.substr(preload.size()));
-        } else if (!entry_has_name(entry, "LD_BIND_NOW") && !entry_has_name(entry, warm_variable)) {
+        // To the dynamic linker, the last one counts.
+        if (entry.starts_with(preload))
+            preloads = entry.substr(preload.size());
+        else if (!entry_has_name(entry, "LD_BIND_NOW") && !entry_has_name(entry, warm_variable))
             entries.emplace_back(entry);
-        }
     }
-    entries.push_back(std::string(preload) + preloads);
+    std::string& preload_entry = entries.emplace_back(std::string(preload) + object);
+    if (!preloads.empty())
+        preload_entry.append(" ").append(preloads);
     // Else each child would resolve the same symbols again.
     entries.push_back("LD_BIND_NOW=1");
     entries.push_back(std::string(warm_variable) + "=" + std::string(point));
