@@ -170,6 +170,17 @@ TEST_F(WarmConstructor, program_with_a_getenv_of_its_own_is_watched_for_what_is_
     EXPECT_NE(run("OPENSSL_CONF", "1"), process);
 }
 
+TEST_F(WarmConstructor, fork_handlers_of_an_unloaded_library_are_not_called) {
+    std::filesystem::copy_file(directory_ / "libversion.so", directory_ / "other.so");
+    Template warm = allowed_by_name(program());
+    Command command;
+    command.set_env("UNLOADED", directory_ / "other.so");
+    for (int i = 0; i < 3; ++i) {
+        Output output = start(warm, command);
+        EXPECT_EQ(output.backend, "warm");
+        EXPECT_EQ(output.out, "none, none\n");
+    }
+}
 
 }  // namespace
 }  // namespace spawntpl::tests

@@ -4,6 +4,7 @@
 // function that the entry point of a program calls: the libraries have been initialised then, the
 // program's own constructors and main() are still to come, in each child for itself. A program that
 // calls spawntpl_ready() goes on to there.
+#include "fork_handlers.hpp"
 #include "image.hpp"
 #include "inspection.hpp"
 #include "interposed.hpp"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 extern "C" int __cxa_atexit(void (*)(void*), void*, void*);
+extern "C" void __cxa_finalize(void* object);
 
 extern "C" int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
                                  void (*init)(), void (*fini)(), void (*linker_fini)(),
@@ -32,9 +34,8 @@ namespace {
 using spawntpl::detail::WarmPage;
 using spawntpl::warm::next;
 
-constexpr std::size_t max_fork_handlers = 64;
-spawntpl::warm::ForkHandler fork_handlers[max_fork_handlers];
-std::size_t fork_handler_count;
+spawntpl::warm::ForkHandlerList fork_handlers;
+decltype(&__cxa_finalize) libc_finalize;
 
 /// It is no part of the children's memory.
 WarmPage* map_page() {
@@ -71,8 +72,9 @@ spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
     const char* why_not = spawntpl::warm::why_not_copied();
     if (!why_not)
         why_not = why_no_image;
-    if (!why_not && fork_handler_count > max_fork_handlers)
+    if (!why_not && fork_handlers.are_too_many())
         why_not = "libraries have registered too many handlers of fork(2)";
+    fork_handlers.stop();
     WarmPage* page = map_page();
     if (!page)
         _exit(1);
@@ -80,29 +82,38 @@ spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
         why_not = image.find_changes(*page);
     if (!why_not)
         image.forget_environment(*page);
-    return spawntpl::warm::serve(image, memory, why_not, files, *page,
-                                 {fork_handlers, fork_handler_count});
+    return spawntpl::warm::serve(image, memory, why_not, files, *page, fork_handlers);
 }
 
 }  // namespace
 
 SPAWNTPL_INTERPOSED int __register_atfork(void (*prepare)(), void (*in_parent)(),
                                           void (*in_child)(), void* object) {
-    if (fork_handler_count < max_fork_handlers)
-        fork_handlers[fork_handler_count] = {prepare, in_parent, in_child};
-    ++fork_handler_count;
+    fork_handlers.add({prepare, in_parent, in_child, object});
     static const auto real = next<decltype(&__register_atfork)>("__register_atfork");
     return real(prepare, in_parent, in_child, object);
+}
+
+// What an object that is unloaded calls: its handlers have no code any more.
+SPAWNTPL_INTERPOSED void __cxa_finalize(void* object) {
+    fork_handlers.remove_those_of(object);
+    if (!libc_finalize)
+        libc_finalize = next<decltype(&__cxa_finalize)>("__cxa_finalize");
+    libc_finalize(object);
 }
 
 SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
                                           void (*init)(), void (*fini)(), void (*linker_fini)(),
                                           void* stack_end) {
     spawntpl::warm::variables.stop();
+    // Each child calls it at its end.
+    libc_finalize = next<decltype(&__cxa_finalize)>("__cxa_finalize");
     auto real = next<decltype(&__libc_start_main)>("__libc_start_main");
     const char* point = spawntpl::warm::template_point(argv + argc + 1);
-    if (!point)
+    if (!point) {
+        fork_handlers.stop();
         return real(main, argc, argv, init, fini, linker_fini, stack_end);
+    }
 
     why_no_image = image.take(argv);
     if (std::strcmp(point, spawntpl::detail::warm_at_ready) == 0) {
