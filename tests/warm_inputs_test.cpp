@@ -182,5 +182,25 @@ TEST_F(WarmConstructor, fork_handlers_of_an_unloaded_library_are_not_called) {
     }
 }
 
+TEST_F(WarmTest, directory_of_the_capture_can_be_unmounted) {
+    if (geteuid() != 0)
+        GTEST_SKIP() << "only root can mount a file system";
+    TemporaryDirectory directory;
+    in_another_process([&] {
+        ASSERT_EQ(unshare(CLONE_NEWNS), 0);
+        ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+        ASSERT_EQ(mount("none", directory.path().c_str(), "tmpfs", 0, nullptr), 0);
+        ASSERT_EQ(chdir(directory.path().c_str()), 0);
+        Template program = allowed("/bin/pwd");
+        // The second child was made after the first.
+        for (int i = 0; i < 2; ++i)
+            same(program, "/bin/pwd", {});
+        wait_for_children(2);
+        ASSERT_EQ(chdir("/"), 0);
+        EXPECT_EQ(umount(directory.path().c_str()), 0);
+        EXPECT_EQ(start(program).out, "/\n");
+    });
+}
+
 }  // namespace
 }  // namespace spawntpl::tests

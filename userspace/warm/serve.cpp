@@ -10,6 +10,7 @@
 
 #include <linux/sched.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,6 +63,15 @@ private:
     int pidfd_ = -1;
 };
 
+/// It could not be unmounted or removed else; each child is told its own. The owner has looked at
+/// this process when it asks for the first child.
+void leave_directory() {
+    char first;
+    recv(detail::warm_socket, &first, sizeof(first), MSG_PEEK);
+    if (chdir("/") != 0)
+        _exit(1);
+}
+
 /// The next thing to do; does not return if the owner asks for what nobody would.
 WarmFill receive_fill(int& cgroup) {
     Received message = receive(detail::warm_socket);
@@ -82,6 +92,7 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
                        const char* const* files, detail::WarmPage& page, ForkHandlers handlers) {
     send_hello(why_not, files);
     memory.find();
+    leave_directory();
     Predecessor predecessor;
     for (;;) {
         int cgroup;
