@@ -202,5 +202,22 @@ TEST_F(WarmTest, directory_of_the_capture_can_be_unmounted) {
     });
 }
 
+TEST(WatchedFiles, time_of_a_change_that_is_yet_to_come_is_not_a_change) {
+    TemporaryDirectory directory;
+    write_file(directory / "file", "1");
+    auto watched = [&] {
+        auto files = std::make_unique<detail::WatchedFiles>();
+        files->add(directory / "file");
+        return files;
+    };
+    // As if the clock had been set back since.
+    constexpr timespec now{.tv_sec = 0, .tv_nsec = 0};
+    auto first = watched();
+    EXPECT_TRUE(first->changed_since(now, nullptr));
+    EXPECT_FALSE(watched()->changed_since(now, first.get()));
+    write_file(directory / "file", "22");
+    EXPECT_TRUE(watched()->changed_since(now, first.get()));
+}
+
 }  // namespace
 }  // namespace spawntpl::tests

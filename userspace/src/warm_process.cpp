@@ -122,14 +122,17 @@ void wait_for_clock_of_files() {
 std::expected<std::shared_ptr<WarmProcess>, std::string> WarmProcess::start(const Launch& launch,
                                                                             CallerState state) {
     // Where a file changes meanwhile, once more.
+    std::shared_ptr<WarmProcess> earlier;
     for (int tries = 0; tries < 3; ++tries) {
         timespec before;
         clock_gettime(CLOCK_REALTIME_COARSE, &before);
         std::shared_ptr<WarmProcess> process(new WarmProcess(state));
         if (std::string wrong = process->run(launch); !wrong.empty())
             return std::unexpected(std::move(wrong));
-        if (!process->files_.changed_since(before) && !process->files_.changed())
+        if (!process->files_.changed_since(before, earlier ? &earlier->files_ : nullptr) &&
+            !process->files_.changed())
             return process;
+        earlier = std::move(process);
         wait_for_clock_of_files();
     }
     return std::unexpected("the program's files are being changed");

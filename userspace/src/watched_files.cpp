@@ -77,11 +77,18 @@ const std::string* WatchedFiles::changed() const {
     return changed_ = differing();
 }
 
-bool WatchedFiles::changed_since(const timespec& time) const {
+bool WatchedFiles::changed_since(const timespec& time, const WatchedFiles* earlier) const {
+    auto was_the_same = [&](const auto& file) {
+        if (!earlier)
+            return false;
+        auto then = earlier->files_.find(file.first);
+        return then != earlier->files_.end() && then->second == file.second;
+    };
     return std::ranges::any_of(files_, [&](const auto& file) {
         const timespec& changed = file.second.changed;
-        return changed.tv_sec > time.tv_sec ||
-               (changed.tv_sec == time.tv_sec && changed.tv_nsec >= time.tv_nsec);
+        bool late = changed.tv_sec > time.tv_sec ||
+                    (changed.tv_sec == time.tv_sec && changed.tv_nsec >= time.tv_nsec);
+        return late && !was_the_same(file);
     });
 }
 

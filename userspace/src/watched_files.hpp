@@ -26,9 +26,11 @@ public:
     /// The first that has changed, or null.
     const std::string* changed() const;
 
-    /// Whether one has changed since @p time, of CLOCK_REALTIME_COARSE, or at it: the clock of file
-    /// systems stands still for some milliseconds, in which further changes look the same.
-    bool changed_since(const timespec& time) const;
+    /// Whether one may have changed since @p time, of CLOCK_REALTIME_COARSE, or at it: the clock of
+    /// file systems stands still for some milliseconds, in which further changes look the same.
+    /// What was the same in @p earlier, of more than such a moment before @p time, has not: clocks
+    /// are set back, and those of other systems are ahead. May be null.
+    bool changed_since(const timespec& time, const WatchedFiles* earlier) const;
 
 private:
     struct Identity {
