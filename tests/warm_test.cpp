@@ -231,21 +231,29 @@ TEST_F(WarmTest, child_of_a_cgroup_is_born_there) {
 }
 
 TEST_F(WarmTest, captures_anew_as_often_as_it_is_told) {
-    auto template_processes = [](Recapture recapture) {
+    constexpr timespec two_milliseconds{.tv_sec = 0, .tv_nsec = 2'000'000};
+    auto template_processes = [&](Recapture recapture) {
         auto program = value_or_throw(
             Template::open("/bin/true", {.warm = Warm::required, .recapture = recapture}));
         std::set<pid_t> seen;
         for (int i = 0; i < 6; ++i) {
             EXPECT_TRUE(start(program).success());
             seen.insert(children().at(0));
+            nanosleep(&two_milliseconds, nullptr);
         }
         return seen.size();
     };
     EXPECT_EQ(template_processes({}), 1U);
     EXPECT_EQ(template_processes({.starts = 1}), 6U);
     EXPECT_EQ(template_processes({.starts = 2}), 3U);
-    EXPECT_EQ(template_processes({.age = std::chrono::milliseconds(0)}), 6U);
+    EXPECT_EQ(template_processes({.age = std::chrono::milliseconds(1)}), 6U);
     EXPECT_EQ(template_processes({.age = std::chrono::milliseconds::max()}), 1U);
+    // As in C.
+    EXPECT_EQ(template_processes({.starts = 0, .age = std::chrono::milliseconds(0)}), 1U);
+    auto negative =
+        Template::open("/bin/true", {.recapture = {.age = std::chrono::milliseconds(-1)}});
+    ASSERT_FALSE(negative);
+    EXPECT_EQ(negative.error().code, std::errc::invalid_argument);
 }
 
 TEST_F(WarmTest, holds_less_than_two_megabytes_of_its_own) {

@@ -39,10 +39,8 @@ std::expected<TemplateOptions, Wrong> to_options(const spawntpl_template_options
     if (read->command)
         options.command = read->command->value;
     options.warm = static_cast<Warm>(read->warm);
-    if (read->recapture_starts)
-        options.recapture.starts = read->recapture_starts;
-    if (read->recapture_ms)
-        options.recapture.age = std::chrono::milliseconds(read->recapture_ms);
+    options.recapture = {.starts = read->recapture_starts,
+                         .age = std::chrono::milliseconds(read->recapture_ms)};
     if (read->ready_args)
         options.ready_args = c_api::strings(read->ready_args);
     return options;

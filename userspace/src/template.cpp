@@ -124,9 +124,17 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
         return std::unexpected(std::move(backends.error()));
     if (!program)
         return std::unexpected(std::move(program.error()));
+    if (options.recapture.age.count() < 0)
+        return std::unexpected(Error{.code = {EINVAL, std::generic_category()},
+                                     .step = Step::request,
+                                     .path = program->label(),
+                                     .detail = "the age of a capture is negative"});
 
     auto state = std::make_shared<State>(std::move(*program), options.command);
-    state->program.recapture = options.recapture;
+    if (options.recapture.starts != 0)
+        state->program.recapture.starts = options.recapture.starts;
+    if (options.recapture.age.count() != 0)
+        state->program.recapture.age = options.recapture.age;
     if (options.env) {
         auto prepared = detail::prepare_environment(*options.env);
         if (!prepared)

@@ -33,10 +33,11 @@ enum class Warm {
 /// When a warm Template captures its program anew, which costs as much as some starts: what its
 /// children share, their address-space layout above all, is not to be the same for ever.
 struct Recapture {
-    /// After so many starts; 1 is for each.
+    /// After so many starts; 1 is for each, and 0 the same as by default.
     std::uint64_t starts = 1'000;
 
-    /// At the first start that is so much later.
+    /// At the first start that is so much later; 0 is the same as by default, and a negative one
+    /// EINVAL.
     std::chrono::milliseconds age = std::chrono::minutes(10);
 };
 
