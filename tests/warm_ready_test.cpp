@@ -3,6 +3,13 @@
 // Programs that say themselves where their image is taken: spawntpl_ready().
 #include "warm_support.hpp"
 
+// A program's own warnings are for what it has written itself.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wold-style-cast"
+#pragma GCC diagnostic error "-Wstrict-aliasing"
+#include <spawntpl/ready.h>
+#pragma GCC diagnostic pop
+
 #include <chrono>
 #include <iostream>
 
@@ -73,6 +80,10 @@ TEST_F(WarmReady, output_before_the_call_is_not_the_childs) {
     Output output = start(ready(payload("ready"), {"output"}), command({"word"}));
     EXPECT_EQ(output.backend, "warm");
     EXPECT_THAT(output.out, StartsWith("1 again 0"));
+}
+
+TEST_F(WarmReady, header_can_be_used_in_cpp) {
+    EXPECT_EQ(spawntpl_ready(nullptr, nullptr, nullptr, nullptr), 0);
 }
 
 TEST_F(WarmReady, what_a_copy_would_not_have_is_refused) {

@@ -19,7 +19,7 @@ import urllib.request
 def ready():
     """spawntpl_ready() of <spawntpl/ready.h>, and what it asks of the runtime of a language."""
     python = ctypes.PyDLL(None)  # holds the interpreter's lock meanwhile
-    if not hasattr(python, "spawntpl_warm_ready"):
+    if not hasattr(python, "spawntpl_warm_ready_1"):
         return
     files = [module.__file__ for module in list(sys.modules.values())
              if getattr(module, "__file__", None)] + [os.path.abspath(__file__)]
@@ -30,8 +30,8 @@ def ready():
     gc.collect()
     gc.freeze()
     python.PyOS_BeforeFork()
-    is_child = python.spawntpl_warm_ready(names, ctypes.byref(count), ctypes.byref(args),
-                                          ctypes.byref(env))
+    is_child = python.spawntpl_warm_ready_1(names, ctypes.byref(count), ctypes.byref(args),
+                                            ctypes.byref(env))
     python.PyOS_AfterFork_Child() if is_child else python.PyOS_AfterFork_Parent()
     if not is_child:
         return

@@ -133,8 +133,8 @@ SPAWNTPL_INTERPOSED int __libc_start_main(int (*main)(int, char**, char**), int 
 }
 
 // What spawntpl_ready() of <spawntpl/ready.h> calls, if it is there.
-SPAWNTPL_INTERPOSED int spawntpl_warm_ready(const char* const* files, int* argc, char*** argv,
-                                            char*** envp) {
+SPAWNTPL_INTERPOSED int spawntpl_warm_ready_1(const char* const* files, int* argc, char*** argv,
+                                              char*** envp) {
     if (before_ready != getpid())
         return 0;
     before_ready = 0;

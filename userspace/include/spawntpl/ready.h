@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <string.h>
 
 /**
  * Warm children of this program are copies of it as it is in this call, and return from it with 1.
@@ -41,9 +42,13 @@
 static inline int spawntpl_ready(const char *const *files, int *argc, char ***argv, char ***envp)
 {
 	int (*ready)(const char *const *, int *, char ***, char ***);
+	/*
+	 * Program and template process may be of different builds: another meaning would have
+	 * another number. NULL is RTLD_DEFAULT, which is there for _GNU_SOURCE only.
+	 */
+	void *found = dlsym(NULL, "spawntpl_warm_ready_1");
 
-	/* RTLD_DEFAULT, which is there for _GNU_SOURCE only. */
-	*(void **)&ready = dlsym(NULL, "spawntpl_warm_ready");
+	memcpy(&ready, &found, sizeof(ready));
 	return ready ? ready(files, argc, argv, envp) : 0;
 }
 
