@@ -26,7 +26,8 @@
  * What a child finds afterwards: descriptors, working directory, umask, limits, signal mask,
  * process group and all else of its Command and its caller, as it would from an exec. What it
  * shares with the other children is what the program has in memory, random state, seeds of hashes
- * and the stack's canary among it: seed anew what must not be guessed. Handlers of
+ * and the stack's canary among it: seed anew what must not be guessed. A child of another user has
+ * what the program has read with the rights of the caller. Handlers of
  * pthread_atfork(3) run as for fork(2); what a language's runtime does at a fork is the caller's to
  * do. Dispositions of signals are those that the program has set by then. What it has copied of the
  * environment before is what the first child's was, for all children to find; what it has kept

@@ -19,8 +19,8 @@
 namespace spawntpl {
 
 /// Whether children may be copies of a process that has the program loaded, linked and initialised
-/// already, up to its main(): that starts a usual tool several times faster. See spawntpl(7) for
-/// what is different then. In short: all children of one capture have the same address-space
+/// already, up to its main(): that starts a usual tool two to three times as fast. See spawntpl(7)
+/// for what is different then. In short: all children of one capture have the same address-space
 /// layout; the constructors of libraries have run once, in the environment of the first start; and
 /// the captured process is a child of the caller that wait(2) for any child sees, and that ends
 /// with the Template.
