@@ -158,10 +158,10 @@ std::string WarmProcess::why_unfit(const Launch& launch, const CallerState& now)
         return "the template process has ended";
     if (getpid() != owner_)
         return "the template process is that of another process";
-    if (!may_look_at(pid_))
-        return "the caller may not look at the template process: it is in a sandbox of its own";
     if (std::string_view what = now.difference(state_); !what.empty())
         return "the caller's " + std::string(what) + " is not what the template process has";
+    if (!may_look_at(pid_))
+        return "the caller may not look at the template process: it is in a sandbox of its own";
     if (!environment_.same(launch.envp()))
         return "an environment variable that libraries read is not what the template process has";
     // Nor if it is on a file system from which nothing is executed any more.
@@ -345,6 +345,8 @@ std::string WarmProcess::compare_status(const Program& program) {
         return "/proc/PID/status cannot be read";
     if (std::string_view what = CallerState::difference_of_status(own, other); !what.empty())
         return "the program, once it runs, has other " + std::string(what) + " than the caller";
+    if (!may_look_at(pid_))
+        return "the caller may not look at the program once it runs";
     CallerState callers = state_;
     state_.take_settable_of(pid_, other);
     std::string_view changed = callers.difference_of_settable(state_);
