@@ -32,6 +32,8 @@ static void prepare(const char *state)
 
 	if (!strcmp(state, "end"))
 		exit(0);
+	if (!strcmp(state, "later"))
+		usleep(500000);
 	if (!strcmp(state, "thread"))
 		pthread_create(&thread, NULL, sleep_to_the_end, NULL);
 	if (!strcmp(state, "descriptor"))

@@ -4,10 +4,15 @@
 // WarmProcess, and userspace/warm for what runs in it.
 #include "backend.hpp"
 #include "diagnose.hpp"
+#include "no_cancellation.hpp"
+#include "process_generation.hpp"
 #include "thread_files.hpp"
 #include "warm_process.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
 #include <mutex>
 
 #include <linux/prctl.h>
@@ -32,17 +37,32 @@ Error not_warm(std::string reason) {
             .detail = std::move(reason)};
 }
 
+/// What a process keeps of a program. A copy of the process begins anew: of threads that the copy
+/// does not have, one may have been at work here.
+struct Kept {
+    const std::uint64_t generation;
+    std::mutex mutex{};  ///< of what follows
+    std::condition_variable captured{};
+    bool is_being_captured = false;
+    std::shared_ptr<WarmProcess> process{};
+    std::string why_none{};  ///< why there is no process, if there is none
+    int budget = first_budget;
+};
+
 /// Keeps the template process of a program, and has it replaced when it is not fit any more.
 class WarmStarter : public Starter {
 public:
     Result<Started> start(const Launch& launch) const override {
-        earn();
+        // What has been begun with a template process is to be ended with it.
+        NoCancellation off;
+        auto kept = own();
+        earn(*kept);
         // One that has ended is replaced, but not for ever.
         for (int tries = 0; tries < 3; ++tries) {
             CallerState now = CallerState::read(*files_.own());
             if (!now.why_never().empty())
                 return std::unexpected(not_warm(std::string(now.why_never())));
-            auto process = fit_process(launch, now);
+            auto process = fit_process(*kept, launch, now);
             if (!process)
                 return std::unexpected(not_warm(std::move(process.error())));
             WarmMessage message(launch);
@@ -53,14 +73,14 @@ public:
                 return std::unexpected(not_warm(std::move(*built)));
             auto answer = (*process)->spawn(message, launch);
             if ((*process)->has_ended())
-                drop(*process);
+                drop(*kept, *process);
             if (auto* started = std::get_if<Started>(&answer))
                 return std::move(*started);
             if (auto* error = std::get_if<Error>(&answer)) {
                 add_details(*error, launch);
                 return std::unexpected(std::move(*error));
             }
-            if (auto* refused = std::get_if<WarmProcess::Refused>(&answer))
+            if (auto* refused = std::get_if<WarmLanes::Refused>(&answer))
                 return std::unexpected(not_warm(std::move(refused->reason)));
         }
         return std::unexpected(not_warm("template processes end again and again"));
@@ -69,55 +89,107 @@ public:
 private:
     using Process = std::shared_ptr<WarmProcess>;
 
-    void earn() const {
-        std::lock_guard lock(mutex_);
-        budget_ = std::min(budget_ + 1, max_budget);
+    /// A capture is under way as long as this is there.
+    class Capture {
+    public:
+        /// Unlocks @p lock, which is that of @p kept.
+        Capture(Kept& kept, std::unique_lock<std::mutex>& lock) : kept_(kept) {
+            kept.is_being_captured = true;
+            lock.unlock();
+        }
+
+        Capture(const Capture&) = delete;
+
+        ~Capture() {
+            {
+                std::lock_guard lock(kept_.mutex);
+                kept_.is_being_captured = false;
+                // The old one is to end without the lock.
+                std::swap(kept_.process, process);
+                kept_.why_none = std::move(why_none);
+            }
+            kept_.captured.notify_all();
+        }
+
+        // What has come of it.
+        Process process;
+        std::string why_none = "the program could not be captured";
+
+    private:
+        Kept& kept_;
+    };
+
+    std::shared_ptr<Kept> own() const {
+        std::uint64_t generation = process_generation();
+        auto kept = kept_.load();
+        while (!kept || kept->generation != generation)
+            if (auto fresh = std::make_shared<Kept>(generation);
+                kept_.compare_exchange_strong(kept, fresh))
+                return fresh;
+        return kept;
     }
 
-    void drop(const Process& process) const {
-        std::lock_guard lock(mutex_);
-        if (process_ != process)
+    static void earn(Kept& kept) {
+        std::lock_guard lock(kept.mutex);
+        kept.budget = std::min(kept.budget + 1, max_budget);
+    }
+
+    static void drop(Kept& kept, const Process& process) {
+        std::lock_guard lock(kept.mutex);
+        if (kept.process != process)
             return;
-        process_.reset();
-        why_none_ = "template processes end again and again";
+        kept.process.reset();
+        kept.why_none = "template processes end again and again";
     }
 
     /// A template process that is fit for this start, a new one if need be.
-    std::expected<Process, std::string> fit_process(const Launch& launch,
-                                                    const CallerState& now) const {
-        Process process;
-        std::string unfit;
-        {
-            std::lock_guard lock(mutex_);
-            process = process_;
-            unfit = why_none_;
+    static std::expected<Process, std::string> fit_process(Kept& kept, const Launch& launch,
+                                                           const CallerState& now) {
+        std::unique_lock lock(kept.mutex);
+        for (;;) {
+            Process process = kept.process;
+            std::string unfit = kept.why_none;
+            // Others may start children meanwhile.
+            lock.unlock();
+            bool worn = process && is_worn(*process, launch);
+            if (process && (unfit = process->why_unfit(launch, now)).empty() && !worn)
+                return process;
+            lock.lock();
+            if (kept.is_being_captured) {
+                if (process && unfit.empty())
+                    return process;
+                if (!launch.program().warm_required)
+                    return std::unexpected("the program is being captured");
+                kept.captured.wait(lock, [&] { return !kept.is_being_captured; });
+                continue;
+            }
+            // Another thread may have replaced it.
+            if (kept.process != process)
+                continue;
+            if (!worn) {
+                if (kept.budget < price)
+                    return std::unexpected(std::move(unfit));
+                kept.budget -= price;
+            }
+            return capture(kept, lock, launch, now);
         }
-        // Not under the lock: others may start children meanwhile.
-        bool worn = process && is_worn(*process, launch);
-        if (process && !worn && (unfit = process->why_unfit(launch, now)).empty())
-            return process;
+    }
 
-        std::lock_guard lock(mutex_);
-        // Another thread may have replaced it.
-        if (process_ && process_ != process && !is_worn(*process_, launch) &&
-            (unfit = process_->why_unfit(launch, now)).empty())
-            return process_;
-        if (!worn) {
-            if (budget_ < price)
-                return std::unexpected(std::move(unfit));
-            budget_ -= price;
-        }
-        process.reset();
-        process_.reset();
-        if (why_none_ = why_never_warm(launch.program()); !why_none_.empty())
-            return std::unexpected(why_none_);
+    /// Not under the lock: others are not to wait who can start their children in another way.
+    static std::expected<Process, std::string> capture(Kept& kept,
+                                                       std::unique_lock<std::mutex>& lock,
+                                                       const Launch& launch,
+                                                       const CallerState& now) {
+        Capture capture(kept, lock);
+        if (capture.why_none = why_never_warm(launch.program()); !capture.why_none.empty())
+            return std::unexpected(capture.why_none);
         auto started = WarmProcess::start(launch, now);
         if (!started) {
-            why_none_ = std::move(started.error());
-            return std::unexpected(why_none_);
+            capture.why_none = std::move(started.error());
+            return std::unexpected(capture.why_none);
         }
-        process_ = std::move(*started);
-        return process_;
+        capture.process = std::move(*started);
+        return capture.process;
     }
 
     static bool is_worn(const WarmProcess& process, const Launch& launch) {
@@ -130,10 +202,7 @@ private:
     }
 
     mutable KeptThreadFiles files_;
-    mutable std::mutex mutex_;  ///< of what follows
-    mutable Process process_;
-    mutable std::string why_none_;  ///< why there is no process, if there is none
-    mutable int budget_ = first_budget;
+    mutable std::atomic<std::shared_ptr<Kept>> kept_;
 };
 
 class WarmBackend : public Backend {

@@ -3,6 +3,8 @@
 // What the parts of the C ABI have in common: see spawntpl/spawntpl.h.
 #pragma once
 
+#include "no_cancellation.hpp"
+
 #include <spawntpl/error.hpp>
 #include <spawntpl/spawntpl.h>
 
@@ -18,8 +20,6 @@
 #include <string_view>
 #include <system_error>
 #include <vector>
-
-#include <pthread.h>
 
 namespace spawntpl::c_api {
 
@@ -83,24 +83,13 @@ int report(spawntpl_error* error, const Error& cause) noexcept;
 /// The same for an errno without anything around it.
 int report(spawntpl_error* error, int code, Step step, const char* detail = "") noexcept;
 
-/// Keeps pthread_cancel(3) from unwinding the library, which could not tell it from an exception.
-class NoCancellation {
-public:
-    NoCancellation() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &old_); }
-
-    ~NoCancellation() { pthread_setcancelstate(old_, nullptr); }
-
-private:
-    int old_;
-};
-
 /// The frame of a call: carries out @p action, which returns what the call is to return. No
 /// exception gets past it.
 template <typename Action>
 int call(spawntpl_error* error, Step step, Action&& action) noexcept {
     if (!fillable(error))
         return -EINVAL;
-    NoCancellation off;
+    detail::NoCancellation off;
     try {
         return action();
     } catch (const std::bad_alloc&) {

@@ -30,6 +30,7 @@ struct Program {
     std::string path;  ///< absolute; empty for a program given by a descriptor
     Fd fd;             ///< the descriptor, where it was given by one
     std::optional<PreparedEnvironment> env{};
+    bool warm_required = false;                            ///< there is no other way
     Recapture recapture{};                                 ///< see TemplateOptions
     std::optional<std::vector<std::string>> ready_args{};  ///< see TemplateOptions
 

@@ -131,6 +131,7 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
                                      .detail = "the age of a capture is negative"});
 
     auto state = std::make_shared<State>(std::move(*program), options.command);
+    state->program.warm_required = options.warm != Warm::allowed;
     if (options.recapture.starts != 0)
         state->program.recapture.starts = options.recapture.starts;
     if (options.recapture.age.count() != 0)

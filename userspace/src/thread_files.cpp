@@ -2,9 +2,9 @@
 #include "thread_files.hpp"
 
 #include "above_stdio.hpp"
+#include "process_generation.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <string>
 
@@ -16,30 +16,6 @@
 namespace spawntpl::detail {
 
 namespace {
-
-/// A number that a copy of this process does not have: by memory that a fork, of whatever kind,
-/// leaves empty.
-std::uint64_t process_generation() {
-    static std::atomic<std::uint64_t>* const here = [] {
-        constexpr std::size_t size = 4096;
-        void* page =
-            mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (page == MAP_FAILED)
-            return static_cast<std::atomic<std::uint64_t>*>(nullptr);
-        if (madvise(page, size, MADV_WIPEONFORK) != 0) {
-            munmap(page, size);
-            page = nullptr;
-        }
-        return static_cast<std::atomic<std::uint64_t>*>(page);
-    }();
-    static std::atomic<std::uint64_t> last = 0;
-    if (!here)
-        return ++last;
-    std::uint64_t generation = here->load();
-    if (generation == 0 && here->compare_exchange_strong(generation, last + 1))
-        generation = ++last;
-    return generation;
-}
 
 std::string_view read_again(const Fd& fd, std::span<char> buffer) {
     ssize_t length = fd ? pread(fd.get(), buffer.data(), buffer.size(), 0) : -1;

@@ -11,19 +11,12 @@
 
 namespace spawntpl::detail {
 
-namespace {
-
-/// How often a wait for an answer looks whether one can still come.
-constexpr timeval look_around{.tv_sec = 0, .tv_usec = 100'000};
-
-}  // namespace
-
 Fd WarmChannel::open() {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return Fd();
     socket_ = above_stdio(ends[0]);
-    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &look_around, sizeof(look_around));
+    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &warm_look_around, sizeof(warm_look_around));
     return above_stdio(ends[1]);
 }
 
@@ -49,10 +42,10 @@ bool WarmChannel::send(std::span<const std::byte> bytes, std::span<const int> fd
     return sent >= 0;
 }
 
-bool WarmChannel::receive(std::uint32_t serial, WarmReply& reply, Fd& pidfd, int flags) const {
+bool WarmChannel::receive(WarmReply& reply, std::array<Fd, 2>& fds, int flags) const {
     for (;;) {
         iovec part{&reply, sizeof(reply)};
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+        alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
         msghdr header{};
         header.msg_iov = &part;
         header.msg_iovlen = 1;
@@ -65,13 +58,16 @@ bool WarmChannel::receive(std::uint32_t serial, WarmReply& reply, Fd& pidfd, int
             errno = EPIPE;
         if (length <= 0)
             return false;
+        fds = {};
         cmsghdr* rights = CMSG_FIRSTHDR(&header);
         if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-            int fd;
-            std::memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
-            pidfd = above_stdio(fd);
+            int received[2];
+            std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            std::memcpy(received, CMSG_DATA(rights), count * sizeof(int));
+            for (std::size_t i = 0; i < count; ++i)
+                fds[i] = above_stdio(received[i]);
         }
-        if (length == sizeof(reply) && reply.magic == warm_magic && reply.serial == serial)
+        if (length == sizeof(reply) && reply.magic == warm_magic)
             return true;
     }
 }

@@ -5,13 +5,20 @@
 
 #include <spawntpl/fd.hpp>
 
+#include <array>
 #include <span>
+#include <utility>
 
 namespace spawntpl::detail {
 
 /// The owner's end of a socket to a template process or to its children.
 class WarmChannel {
 public:
+    WarmChannel() = default;
+
+    /// What has been made already.
+    explicit WarmChannel(Fd socket) : socket_(std::move(socket)) {}
+
     /// Makes both ends; the other one is for the template process. -1 and errno if it fails.
     Fd open();
 
@@ -20,9 +27,9 @@ public:
     /// False and errno if it cannot be sent.
     bool send(std::span<const std::byte> bytes, std::span<const int> fds) const;
 
-    /// The next answer to the WarmFill with this serial. False and errno: EPIPE if nobody is left
-    /// who could say something, EAGAIN after a time in which it should have come.
-    bool receive(std::uint32_t serial, WarmReply& reply, Fd& pidfd, int flags = 0) const;
+    /// The next answer, with what came along. False and errno: EPIPE if nobody is left who could say
+    /// something, EAGAIN after warm_look_around.
+    bool receive(WarmReply& reply, std::array<Fd, 2>& fds, int flags = 0) const;
 
     void close() { socket_.reset(); }
 

@@ -3,7 +3,8 @@
 
 #include "above_stdio.hpp"
 #include "environment_block.hpp"
-#include "process_stat.hpp"
+#include "process_generation.hpp"
+#include "reaping.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -24,9 +25,6 @@ namespace {
 
 /// The most looks at a template process that does not come to its main().
 constexpr int max_looks_at_capture = 100;
-
-/// How many children are made at once and not at leisure, after a start that had to wait for one.
-constexpr int max_busy_starts = 16;
 
 /// The name of the backend that starts a template process.
 std::string_view cold_backend() {
@@ -50,32 +48,6 @@ std::string_view point_of_capture(const Program& program) {
 
 std::string words(const Error& error) {
     return "the template process cannot be started: " + error.message();
-}
-
-long wait_for(idtype_t type, pid_t id, siginfo_t& info, int options) {
-    long result;
-    info = {};
-    do
-        result = syscall(SYS_waitid, type, id, &info, options, nullptr);
-    while (result < 0 && errno == EINTR);
-    return result;
-}
-
-/// Of a child. Others may have reaped it.
-void kill_and_reap(const Fd& pidfd) {
-    siginfo_t info;
-    // Another process may have got the number of one that others have reaped.
-    if (wait_for(static_cast<idtype_t>(P_PIDFD), pidfd.get(), info,
-                 WEXITED | WNOHANG | WNOWAIT | __WALL) != 0)
-        return;
-    syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-    wait_for(static_cast<idtype_t>(P_PIDFD), pidfd.get(), info, WEXITED | __WALL);
-}
-
-/// Not by a wait, which others may have done.
-bool is_stopped(pid_t pid) {
-    auto stat = read_stat(pid);
-    return stat && stat->state == 'T';
 }
 
 std::string read_all(int fd) {
@@ -138,25 +110,23 @@ std::expected<std::shared_ptr<WarmProcess>, std::string> WarmProcess::start(cons
     return std::unexpected("the program's files are being changed");
 }
 
-WarmProcess::WarmProcess(CallerState state) : owner_(getpid()), state_(std::move(state)) {}
+WarmProcess::WarmProcess(CallerState state)
+    : owner_(process_generation()), state_(std::move(state)) {}
 
 WarmProcess::~WarmProcess() {
     int error = errno;
     // In a copy of the owner, the process is not its child.
-    if (pidfd_ && getpid() == owner_) {
+    if (pidfd_ && process_generation() == owner_) {
         kill_and_reap(pidfd_);
-        for (std::size_t lane = 0; lane < lanes_.size(); ++lane)
-            end_child(lane);
+        lanes_.end();
     }
-    if (page_)
-        munmap(page_, sizeof(*page_));
     errno = error;
 }
 
 std::string WarmProcess::why_unfit(const Launch& launch, const CallerState& now) const {
-    if (ended_)
+    if (has_ended())
         return "the template process has ended";
-    if (getpid() != owner_)
+    if (process_generation() != owner_)
         return "the template process is that of another process";
     if (std::string_view what = now.difference(state_); !what.empty())
         return "the caller's " + std::string(what) + " is not what the template process has";
@@ -175,19 +145,10 @@ std::string WarmProcess::why_unfit(const Launch& launch, const CallerState& now)
 
 std::string WarmProcess::run(const Launch& launch) {
     Fd theirs = control_.open();
-    std::array<Fd, warm_lanes> lanes;
-    for (std::size_t lane = 0; lane < lanes.size(); ++lane)
-        lanes[lane] = lanes_[lane].channel.open();
-    if (!theirs || !std::ranges::all_of(lanes, [](const Fd& fd) { return bool(fd); }))
+    if (!theirs)
         return "no socket: " + std::generic_category().message(errno);
-    Fd page(memfd_create("spawntpl-warm", MFD_CLOEXEC));
-    if (!page || ftruncate(page.get(), sizeof(WarmPage)) != 0)
-        return "no memory in common: " + std::generic_category().message(errno);
-    void* mapped =
-        mmap(nullptr, sizeof(WarmPage), PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
-    if (mapped == MAP_FAILED)
-        return "no memory in common: " + std::generic_category().message(errno);
-    page_ = static_cast<WarmPage*>(mapped);
+    if (std::string wrong = lanes_.open(); !wrong.empty())
+        return wrong;
 
     auto program = Template::open(launch.program().path, {.backend = std::string(cold_backend())});
     if (!program)
@@ -199,13 +160,14 @@ std::string WarmProcess::run(const Launch& launch) {
     // The last ones are the library's.
     if (environment.size() > warm_max_strings)
         return "the environment has too many entries";
-    page_->entries = static_cast<std::uint32_t>(environment.size());
+    WarmPage& page = lanes_.page();
+    page.entries = static_cast<std::uint32_t>(environment.size());
     for (std::size_t entry = 0; entry < environment.size(); ++entry) {
         if (read_before_main(environment[entry]) ||
             entry_has_name(environment[entry], warm_variable))
-            page_->keep(entry);
+            page.keep(entry);
         if (likely_before_main(environment[entry]))
-            page_->guess(entry);
+            page.guess(entry);
     }
     Command command;
     command.arg0(launch.argv()[0]).env(std::move(environment));
@@ -223,13 +185,12 @@ std::string WarmProcess::run(const Launch& launch) {
         struct stat status;
         if (directory && fstat(directory.get(), &status) == 0) {
             command.cwd_at(directory.get());
-            page_->device = status.st_dev;
-            page_->inode = status.st_ino;
+            page.device = status.st_dev;
+            page.inode = status.st_ino;
         }
     }
-    command.fd(warm_socket, theirs.get()).fd(warm_page, page.get());
-    for (std::size_t lane = 0; lane < lanes.size(); ++lane)
-        command.fd(warm_first_lane + static_cast<int>(lane), lanes[lane].get());
+    command.fd(warm_socket, theirs.get());
+    lanes_.give_to(command);
     command.signal_mask(all_signals());
     auto child = program->spawn(command);
     if (!child)
@@ -243,7 +204,7 @@ std::string WarmProcess::run(const Launch& launch) {
     child->detach();
     // The end of the template process is to be seen.
     theirs.reset();
-    lanes = {};
+    lanes_.keep_own_part();
     std::string wrong = hear_hello(launch);
     if (wrong.empty() && output && lseek(output.get(), 0, SEEK_END) != 0)
         wrong = "the dynamic linker or a library writes before main()";
@@ -352,6 +313,10 @@ std::string WarmProcess::compare_status(const Program& program) {
     std::string_view changed = callers.difference_of_settable(state_);
     if (!changed.empty() && !program.ready_args)
         return "a library changes the " + std::string(changed) + " before main()";
+    // It leads one of its own before it has children, if they can be told the caller's: that of a
+    // caller who came from another pid namespace has no number.
+    if (state_.process_group != 0)
+        state_.process_group = pid_;
     return {};
 }
 
@@ -369,191 +334,6 @@ std::string WarmProcess::watch_files(const std::string& path) {
     files_.add(path);
     files_.watch();
     return {};
-}
-
-/// The use of a lane by one start.
-class WarmProcess::Turn {
-public:
-    /// Waits until one is free.
-    Turn(WarmProcess& process, bool on_demand) : process_(process) {
-        std::unique_lock lock(process.mutex_);
-        process.free_.wait(lock, [&] {
-            std::size_t first = on_demand ? warm_lane_on_demand : 0;
-            std::size_t end = on_demand ? warm_lanes : warm_lane_on_demand;
-            for (lane_ = first; lane_ < end; ++lane_)
-                if (!process.lanes_[lane_].busy)
-                    return true;
-            return false;
-        });
-        process.lanes_[lane_].busy = true;
-    }
-
-    Turn(const Turn&) = delete;
-
-    ~Turn() {
-        {
-            std::lock_guard lock(process_.mutex_);
-            process_.lanes_[lane_].busy = false;
-        }
-        // Not any of them: they may wait for different lanes.
-        process_.free_.notify_all();
-    }
-
-    std::size_t lane() const { return lane_; }
-
-private:
-    WarmProcess& process_;
-    std::size_t lane_;
-};
-
-WarmProcess::Answer WarmProcess::spawn(const WarmMessage& message, const Launch& launch) {
-    const std::optional<int>& cgroup = launch.command().attributes().cgroup;
-    Turn turn(*this, cgroup.has_value());
-    Lane& lane = lanes_[turn.lane()];
-    bool in_advance = lane.filled;
-    if (ended_ || (!in_advance && !fill(turn.lane(), false, cgroup)))
-        return Gone{};
-    WarmReply reply{};
-    Fd pidfd;
-    if (!lane.channel.receive(lane.serial, reply, pidfd, MSG_DONTWAIT)) {
-        // Starts follow each other closely.
-        lane.busy_starts = max_busy_starts;
-        hurry();
-        if (!hear(turn.lane(), reply, pidfd))
-            return give_up(turn.lane(), pidfd);
-    }
-    // What was missing for a child then may be there now.
-    if (reply.step == WarmStep::clone && in_advance &&
-        (!fill(turn.lane(), false, cgroup) || !hear(turn.lane(), reply, pidfd)))
-        return give_up(turn.lane(), pidfd);
-    if (reply.step == WarmStep::ready) {
-        if (!pidfd)
-            // There was no room for it. The child has not got its request: it is still there.
-            pidfd = above_stdio(static_cast<int>(syscall(SYS_pidfd_open, reply.pid, 0)));
-        if (!pidfd) {
-            Error error = launch.clone_error(errno);
-            give_up(turn.lane(), pidfd);
-            return error;
-        }
-        if (!lane.channel.send(message.bytes(), message.fds())) {
-            int error = errno;
-            give_up(turn.lane(), pidfd);
-            if (error == EPIPE || error == ECONNRESET)
-                return Gone{};
-            return Refused{"the request cannot be sent: " + std::generic_category().message(error)};
-        }
-        if (!hear(turn.lane(), reply, pidfd))
-            return give_up(turn.lane(), pidfd);
-    }
-    lane.filled = false;
-    ++starts_;
-    // For the next start.
-    if (turn.lane() != warm_lane_on_demand)
-        fill(turn.lane(), lane.busy_starts == 0);
-    if (lane.busy_starts != 0)
-        --lane.busy_starts;
-    return judge(reply, std::move(pidfd), message);
-}
-
-/// Has the template process make a child.
-bool WarmProcess::fill(std::size_t lane, bool at_leisure, std::optional<int> cgroup) {
-    lanes_[lane].serial = ++serial_;
-    page_->children[lane] = 0;
-    WarmFill fill{.magic = warm_magic,
-                  .version = warm_version,
-                  .lane = static_cast<std::uint32_t>(lane),
-                  .serial = lanes_[lane].serial,
-                  .at_leisure = at_leisure};
-    std::span<const int> fds(cgroup ? &*cgroup : nullptr, cgroup ? 1 : 0);
-    lanes_[lane].filled = control_.send(std::as_bytes(std::span(&fill, 1)), fds);
-    if (!lanes_[lane].filled)
-        ended_ = true;
-    return lanes_[lane].filled;
-}
-
-/// Has the template process begin with what it was to do at leisure.
-void WarmProcess::hurry() {
-    WarmFill nothing{.magic = warm_magic,
-                     .version = warm_version,
-                     .lane = warm_no_lane,
-                     .serial = 0,
-                     .at_leisure = 0};
-    control_.send(std::as_bytes(std::span(&nothing, 1)), {});
-}
-
-/// Waits for what a child says; false if it will not say anything.
-bool WarmProcess::hear(std::size_t lane, WarmReply& reply, Fd& pidfd) {
-    const Lane& own = lanes_[lane];
-    while (!own.channel.receive(own.serial, reply, pidfd)) {
-        // It may have said its word between the look at the socket and its end.
-        if (errno == EPIPE || (!child_may_answer(lane, pidfd) &&
-                               !own.channel.receive(own.serial, reply, pidfd, MSG_DONTWAIT)))
-            return false;
-    }
-    return true;
-}
-
-/// Whether what is late may still come. What is stopped is ended.
-bool WarmProcess::child_may_answer(std::size_t lane, const Fd& pidfd) const {
-    auto is_over = [](const Fd& process, pid_t pid) {
-        pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
-        if (poll(&ended, 1, 0) > 0)
-            return true;
-        if (is_stopped(pid))
-            syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
-        return false;
-    };
-    pid_t child = page_->children[lane];
-    if (pidfd)
-        return !is_over(pidfd, child);
-    if (child == 0)
-        return !is_over(pidfd_, pid_);
-    Fd found(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
-    return found && !is_over(found, child);
-}
-
-/// Nobody uses the process any more after a child that has ended too early.
-WarmProcess::Answer WarmProcess::give_up(std::size_t lane, const Fd& pidfd) {
-    ended_ = true;
-    if (pidfd) {
-        lanes_[lane].filled = false;
-        kill_and_reap(pidfd);
-    }
-    return Gone{};
-}
-
-WarmProcess::Answer WarmProcess::judge(const WarmReply& reply, Fd pidfd,
-                                       const WarmMessage& message) {
-    if (reply.step == WarmStep::started)
-        return Started{reply.pid, std::move(pidfd)};
-    if (pidfd) {
-        siginfo_t info;
-        wait_for(static_cast<idtype_t>(P_PIDFD), pidfd.get(), info, WEXITED | __WALL);
-    }
-    if (reply.step == WarmStep::refused)
-        return Refused{reply.error == EMFILE ? "the template process may not have so many "
-                                               "descriptors"
-                                             : "the template process does not take the request"};
-    if (auto error = message.error(reply))
-        return std::move(*error);
-    return Refused{"a child cannot be made like the caller: " +
-                   std::generic_category().message(reply.error)};
-}
-
-/// Reaps the child of a lane that no start has used. There is no template process any more.
-void WarmProcess::end_child(std::size_t lane) {
-    Lane& own = lanes_[lane];
-    if (!own.filled)
-        return;
-    WarmReply reply{};
-    Fd pidfd;
-    bool ready = own.channel.receive(own.serial, reply, pidfd, MSG_DONTWAIT);
-    // It ends when it sees this, but not while it is stopped.
-    own.channel.close();
-    if (!pidfd && (ready || page_->children[lane] != 0))
-        pidfd = Fd(static_cast<int>(syscall(SYS_pidfd_open, page_->children[lane], 0)));
-    if (pidfd)
-        kill_and_reap(pidfd);
 }
 
 }  // namespace spawntpl::detail

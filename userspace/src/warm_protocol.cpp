@@ -110,6 +110,8 @@ const char* decode_warm_request(std::span<std::byte> message, std::uint32_t fds,
         return "a request of another size than its message";
     if (head.nr_fds != fds)
         return "descriptors were lost";
+    if (head.quiet > 1 || head.zero != 0)
+        return "an answer that is neither wanted nor not";
 
     std::span<std::byte> operands;
     if (head.nr_moves > warm_max_fds || !parts.take(head.nr_moves, plan.moves) ||

@@ -2,13 +2,15 @@
 //
 // What the library and the object that it preloads into a template process say to each other, over
 // sockets of whole messages that nobody else has. Both are of one build, but a message is checked
-// as if anybody had sent it.
+// as if anybody had sent it. The first three are of the template process, the others of one child.
 //
 //   template process -> owner   WarmHello   what it was made of, and that it can be used
-//   owner -> template process   WarmFill    have a child on this lane
-//   child -> owner              WarmReply   ready, with a pidfd of it
+//   owner -> template process   WarmFill    have this child on this lane
+//   child -> owner              WarmReply   ready, with a pidfd of it and a socket to it
 //   owner -> child              WarmRequest what it is to become, with its descriptors
-//   child -> owner              WarmReply   started, or what has failed
+//   child -> owner              WarmReply   started, or what has failed; if that is wanted
+//
+// When a child ends that has got its request, the template process makes the next one unasked.
 #pragma once
 
 #include "child_action.hpp"
@@ -17,6 +19,7 @@
 #include <cstdint>
 #include <span>
 
+#include <sys/time.h>
 #include <sys/types.h>
 
 namespace spawntpl::detail {
@@ -48,23 +51,23 @@ inline constexpr char warm_at_ready[] = "ready";
 inline constexpr std::uint32_t warm_lanes = 3;
 inline constexpr std::uint32_t warm_lane_on_demand = warm_lanes - 1;
 
-inline constexpr std::uint32_t warm_no_lane = warm_lanes;
+/// How often the owner, who waits for an answer, looks whether one can still come.
+inline constexpr timeval warm_look_around{.tv_sec = 0, .tv_usec = 100'000};
 
 /// The descriptors of the template process: its socket, its end of each lane, its page.
 inline constexpr int warm_socket = 3;
 inline constexpr int warm_first_lane = warm_socket + 1;
 inline constexpr int warm_page = warm_first_lane + static_cast<int>(warm_lanes);
 
-/// Of a child before its main(): its lane.
+/// Of a child before its main(): its lane, later the socket that it gets its request from.
 inline constexpr int warm_child_socket = warm_socket;
 
 /// May come with one descriptor: the cgroup that the child is to be born in.
 struct WarmFill {
     std::uint32_t magic;
     std::uint32_t version;
-    std::uint32_t lane;        ///< warm_no_lane: only to hurry
-    std::uint32_t serial;      ///< of what the child answers
-    std::uint32_t at_leisure;  ///< after the child that runs now: it and the owner go first
+    std::uint32_t lane;
+    std::uint32_t serial;  ///< of the child; nothing is done if there has been one with it
 };
 
 /// The first of a request. Behind it, without gaps: its WarmMove, its spawn_template_action, the
@@ -82,6 +85,8 @@ struct WarmRequest {
     std::uint32_t envc;
 
     std::uint32_t after;  ///< the first of the actions that come after the moves
+    std::uint32_t quiet;  ///< 1: nothing that it asks for can fail, and no answer is wanted
+    std::uint32_t zero;
 
     // Beside the actions, which do not know these.
     SignalBits mask;       ///< the signals that are blocked
@@ -98,7 +103,7 @@ struct WarmMove {
 
 /// How far a child has come. After another one than the first two, it ends.
 enum class WarmStep : std::uint32_t {
-    ready,    ///< for a request; a pidfd comes along
+    ready,    ///< for a request; a pidfd and a socket come along
     started,  ///< its main()
     action,   ///< has failed: `index` is that of the action
     move,     ///< has failed: `index` is that of the move
@@ -109,7 +114,7 @@ enum class WarmStep : std::uint32_t {
 
 struct WarmReply {
     std::uint32_t magic;
-    std::uint32_t serial;  ///< of the WarmFill
+    std::uint32_t serial;  ///< of the child
     WarmStep step;
     std::int32_t pid;
     std::int32_t index;
@@ -135,9 +140,12 @@ inline constexpr std::size_t warm_max_hello = 16 * 1024;
 
 /// Memory that owner and template process share, and children do not have.
 struct WarmPage {
-    /// Written by the kernel as soon as a lane has a child: its pid is known even if nobody lives
-    /// to tell it.
-    volatile pid_t children[warm_lanes];
+    /// Written by the kernel as soon as there is a child, at its serial modulo 2: its pid is known
+    /// even if nobody lives to tell it.
+    volatile pid_t children[warm_lanes][2];
+
+    /// The serial of the last child that was to get a request.
+    volatile std::uint32_t taken[warm_lanes];
 
     // Written before there is a template process: where it is; and of the first entries of its
     // environment, in their order, which ones it is to keep, and which where it does not know what

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace spawntpl::detail {
@@ -86,6 +87,8 @@ Result<std::string> WarmMessage::build(const CallerState& now, const CallerState
         return "an exec as the other user would leave other capabilities than the change of user";
     if (limits_memory(launch_.command().attributes(), now))
         return "an exec would look at the limit of stack, data or address space";
+    if (now.process_group == 0 && then.process_group != 0)
+        return "the caller's process group is of another pid namespace";
     if (launch_.directory() < 0) {
         directory_ = above_stdio(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
         if (!directory_)
@@ -100,12 +103,30 @@ Result<std::string> WarmMessage::build(const CallerState& now, const CallerState
     add_actions(actions_.after_fds());
     if (encoded_.size() > warm_max_actions)
         return "more actions than fit into a message";
+    can_fail_ = may_fail(now);
     assemble(now, then);
     if (fds_.size() > warm_max_fds)
         return "more descriptors than fit into a message";
     if (strings_too_long())
         return "arguments and environment are too long for a message";
     return {};
+}
+
+/// Most of what the caller has, a child can be given without fail: it is in the same process group,
+/// may be in the same directory and has room for a few descriptors. Rights may be missing for other
+/// things; and what a Command asks for is another matter.
+bool WarmMessage::may_fail(const CallerState& now) const {
+    // Each comes with a number of its own first, and the child has some, too.
+    constexpr std::size_t few = 3, room = 16;
+    std::size_t highest = table_.empty() ? 0 : static_cast<std::size_t>(table_.rbegin()->first);
+    auto is_certain = [](const spawn_template_action& action) {
+        return action.type == SPAWN_TEMPLATE_FCHDIR || action.type == SPAWN_TEMPLATE_UMASK ||
+               action.type == SPAWN_TEMPLATE_SETPGID;
+    };
+    return encoded_.size() > state_actions_ || !std::ranges::all_of(encoded_, is_certain) ||
+           table_.size() > few || highest + room > now.limits[RLIMIT_NOFILE].rlim_cur ||
+           (directory_ &&
+            syscall(SYS_faccessat2, directory_.get(), "", X_OK, AT_EACCESS | AT_EMPTY_PATH) != 0);
 }
 
 /// Whether they are longer than what execve(2) takes under any limit, or than a message.
@@ -274,6 +295,7 @@ void WarmMessage::assemble(const CallerState& now, const CallerState& then) {
     WarmRequest head{};
     head.magic = warm_magic;
     head.version = warm_version;
+    head.quiet = can_fail_ ? 0 : 1;
     head.nr_moves = static_cast<std::uint32_t>(moves.size());
     head.nr_actions = static_cast<std::uint32_t>(encoded_.size());
     head.operands_size = static_cast<std::uint32_t>(operands_.size());

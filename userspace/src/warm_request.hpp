@@ -26,6 +26,9 @@ public:
 
     const std::vector<std::byte>& bytes() const { return bytes_; }
 
+    /// Whether a step of it can fail, other than for want of memory.
+    bool can_fail() const { return can_fail_; }
+
     /// That go with it, by the caller's numbers.
     const std::vector<int>& fds() const { return fds_; }
 
@@ -39,6 +42,7 @@ private:
     void add(spawn_template_action action, const void* operand, std::size_t size);
     void add_actions(std::span<const spawn_template_action> actions);
     bool strings_too_long() const;
+    bool may_fail(const CallerState& now) const;
     void assemble(const CallerState& now, const CallerState& then);
 
     const Launch& launch_;
@@ -51,6 +55,7 @@ private:
     std::size_t after_ = 0;
     std::vector<std::byte> operands_;
     std::size_t strings_size_ = 0;
+    bool can_fail_ = true;
     std::vector<std::byte> bytes_;
 };
 

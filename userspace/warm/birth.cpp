@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,13 +44,10 @@ detail::WarmPlan Birth::run(ForkHandlers handlers) {
     for (const ForkHandler& handler : handlers)
         if (handler.in_child)
             handler.in_child();
-    int pidfd = static_cast<int>(syscall(SYS_pidfd_open, *image_.thread_id(), 0));
-    if (pidfd < 0)
-        fail(WarmStep::prepare, -1, errno);
     touch_message_memory();
     memory_.populate();
-    say(WarmStep::ready, -1, 0, pidfd);
-    close(pidfd);
+    if (!say_ready())
+        fail(WarmStep::prepare, -1, errno);
     wait_for_request();
     become();
     return plan_;
@@ -59,6 +57,21 @@ void Birth::take_lane(std::uint32_t lane) {
     syscall(SYS_dup3, detail::warm_first_lane + static_cast<int>(lane), detail::warm_child_socket,
             O_CLOEXEC);
     syscall(SYS_close_range, detail::warm_child_socket + 1, ~0U, 0);
+}
+
+/// Gives the owner a pidfd and a socket that nobody else has.
+bool Birth::say_ready() {
+    int pidfd = static_cast<int>(syscall(SYS_pidfd_open, *image_.thread_id(), 0));
+    int ends[2];
+    if (pidfd < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
+        setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &detail::warm_look_around,
+                   sizeof(detail::warm_look_around)) != 0)
+        return false;
+    const int fds[] = {pidfd, ends[0]};
+    say(WarmStep::ready, -1, 0, fds);
+    syscall(SYS_dup3, ends[1], detail::warm_child_socket, O_CLOEXEC);
+    syscall(SYS_close_range, detail::warm_child_socket + 1, ~0U, 0);
+    return true;
 }
 
 void Birth::wait_for_request() {
@@ -87,7 +100,8 @@ void Birth::become() {
     if (!image_.show_strings(plan_))
         fail(WarmStep::prepare, -1, errno);
 
-    say(WarmStep::started);
+    if (!plan_.request->quiet)
+        say(WarmStep::started);
     close_all_but(plan_.moves);
     image_.use_strings(plan_);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &request.mask, nullptr, sizeof(request.mask));
@@ -103,17 +117,20 @@ void Birth::perform(std::uint32_t first, std::uint32_t end) {
     }
 }
 
-void Birth::say(WarmStep step, int index, int error, int pidfd) const {
+void Birth::say(WarmStep step, int index, int error, std::span<const int> fds) const {
     detail::WarmReply reply{.magic = detail::warm_magic,
                             .serial = serial_,
                             .step = step,
                             .pid = *image_.thread_id(),
                             .index = index,
                             .error = error};
-    send(fds_.socket, &reply, sizeof(reply), pidfd);
+    send(fds_.socket, &reply, sizeof(reply), fds);
 }
 
 void Birth::fail(WarmStep step, int index, int error) const {
+    // As an exec that fails after the point of no return.
+    if (plan_.request && plan_.request->quiet)
+        kill(*image_.thread_id(), SIGKILL);
     say(step, index, error);
     for (;;)
         _exit(127);

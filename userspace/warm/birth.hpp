@@ -14,10 +14,10 @@ namespace spawntpl::warm {
 /// its request.
 class Birth {
 public:
-    /// Of the lane with this number.
-    Birth(const Image& image, const WorkingSet& memory, const detail::WarmFill& fill)
-        : image_(image), memory_(memory), serial_(fill.serial) {
-        take_lane(fill.lane);
+    /// Of this lane, with this serial.
+    Birth(const Image& image, const WorkingSet& memory, std::uint32_t lane, std::uint32_t serial)
+        : image_(image), memory_(memory), serial_(serial) {
+        take_lane(lane);
     }
 
     /// Returns when the child is to enter main(), with its strings.
@@ -25,10 +25,12 @@ public:
 
 private:
     void take_lane(std::uint32_t lane);
+    bool say_ready();
     void wait_for_request();
     void become();
     void perform(std::uint32_t first, std::uint32_t end);
-    void say(detail::WarmStep step, int index = -1, int error = 0, int pidfd = -1) const;
+    void say(detail::WarmStep step, int index = -1, int error = 0,
+             std::span<const int> fds = {}) const;
     [[noreturn]] void fail(detail::WarmStep step, int index, int error) const;
 
     const Image& image_;

@@ -45,20 +45,20 @@ Received receive(int socket) {
             (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0};
 }
 
-void send(int socket, const void* bytes, std::size_t size, int fd) {
+void send(int socket, const void* bytes, std::size_t size, std::span<const int> fds) {
     iovec part{const_cast<void*>(bytes), size};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
     msghdr header{};
     header.msg_iov = &part;
     header.msg_iovlen = 1;
-    if (fd >= 0) {
+    if (!fds.empty()) {
         header.msg_control = control;
-        header.msg_controllen = sizeof(control);
+        header.msg_controllen = CMSG_SPACE(fds.size_bytes());
         cmsghdr* rights = CMSG_FIRSTHDR(&header);
         rights->cmsg_level = SOL_SOCKET;
         rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int));
-        std::memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+        rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+        std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
     }
     while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0 && errno == EINTR) {
     }

@@ -39,52 +39,113 @@ long clone_sibling(volatile pid_t& child, int* thread_id, int cgroup) {
     return syscall(SYS_clone3, &args, sizeof(args));
 }
 
-/// The child that was made last. What is made at leisure is made after its end, and not before the
-/// owner has seen that: both would have to wait for a processor else.
-class Predecessor {
-public:
-    void set(long pid) {
-        if (pidfd_ >= 0)
-            close(pidfd_);
-        pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-    }
-
-    /// Not for long; not if the owner has something to say meanwhile.
-    void let_run() const {
-        constexpr timespec for_child{.tv_sec = 0, .tv_nsec = 2'000'000};
-        constexpr timespec for_owner{.tv_sec = 0, .tv_nsec = 50'000};
-        pollfd wakers[] = {{.fd = detail::warm_socket, .events = POLLIN, .revents = 0},
-                           {.fd = pidfd_, .events = POLLIN, .revents = 0}};
-        if (ppoll(wakers, 2, &for_child, nullptr) > 0 && wakers[0].revents == 0)
-            ppoll(wakers, 1, &for_owner, nullptr);
-    }
-
-private:
-    int pidfd_ = -1;
-};
-
-/// It could not be unmounted or removed else; each child is told its own. The owner has looked at
-/// this process when it asks for the first child.
-void leave_directory() {
+/// Its directory could not be unmounted or removed else, and a signal to the owner's process group
+/// would be one for those who are still to start. Each child is told its own. The owner has looked
+/// at this process when it asks for the first child.
+void leave_directory_and_group() {
     char first;
     recv(detail::warm_socket, &first, sizeof(first), MSG_PEEK);
-    if (chdir("/") != 0)
+    // The leader of a session, as a program may be that has called setsid(2), leads its group. And
+    // nobody could be told a group of another pid namespace.
+    bool stays = getpgrp() == getpid() || getpgrp() == 0;
+    if (chdir("/") != 0 || (!stays && setpgid(0, 0) != 0))
         _exit(1);
 }
 
-/// The next thing to do; does not return if the owner asks for what nobody would.
-WarmFill receive_fill(int& cgroup) {
+/// What is to be made.
+struct Wanted {
+    std::uint32_t lane;
+    std::uint32_t serial;
+    int cgroup;  ///< or -1
+};
+
+/// Does not return if the owner asks for what nobody would.
+Wanted receive_fill() {
     Received message = receive(detail::warm_socket);
     WarmFill fill;
     if (!message.whole || message.bytes.size() != sizeof(fill) || message.fds.size() > 1)
         _exit(1);
     std::memcpy(&fill, message.bytes.data(), sizeof(fill));
     if (fill.magic != detail::warm_magic || fill.version != detail::warm_version ||
-        fill.lane > detail::warm_no_lane)
+        fill.lane >= detail::warm_lanes)
         _exit(1);
-    cgroup = message.fds.empty() ? -1 : message.fds[0];
-    return fill;
+    return {fill.lane, fill.serial, message.fds.empty() ? -1 : message.fds[0]};
 }
+
+/// The lanes, and the last child of each.
+class Lanes {
+public:
+    explicit Lanes(const detail::WarmPage& page) : page_(page) {}
+
+    /// The next child to make: one that the owner asks for, or that follows one which has ended.
+    Wanted next() {
+        for (;;) {
+            pollfd wakers[detail::warm_lanes + 1];
+            wakers[detail::warm_lanes] = {
+                .fd = detail::warm_socket, .events = POLLIN, .revents = 0};
+            for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
+                wakers[lane] = {.fd = children_[lane].pidfd, .events = POLLIN, .revents = 0};
+            ppoll(wakers, detail::warm_lanes + 1, nullptr, nullptr);
+            if (wakers[detail::warm_lanes].revents != 0) {
+                Wanted wanted = receive_fill();
+                if (take(wanted))
+                    return wanted;
+                continue;
+            }
+            for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
+                if (wakers[lane].revents != 0 && is_to_be_followed(lane)) {
+                    let_owner_run();
+                    return {lane, ++children_[lane].serial, -1};
+                }
+        }
+    }
+
+    /// The child of a lane has been made.
+    void set(std::uint32_t lane, long pid) {
+        forget(lane);
+        children_[lane].pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    }
+
+private:
+    struct Child {
+        std::uint32_t serial = 0;
+        int pidfd = -1;
+    };
+
+    /// False if it has been made.
+    bool take(const Wanted& wanted) {
+        if (static_cast<std::int32_t>(wanted.serial - children_[wanted.lane].serial) > 0) {
+            children_[wanted.lane].serial = wanted.serial;
+            return true;
+        }
+        if (wanted.cgroup >= 0)
+            close(wanted.cgroup);
+        return false;
+    }
+
+    /// Of a child that has ended. The owner does not know yet of one that was never used.
+    bool is_to_be_followed(std::uint32_t lane) {
+        forget(lane);
+        return page_.taken[lane] == children_[lane].serial;
+    }
+
+    void forget(std::uint32_t lane) {
+        if (children_[lane].pidfd >= 0)
+            close(children_[lane].pidfd);
+        children_[lane].pidfd = -1;
+    }
+
+    /// The owner would have to wait for a processor else, when it is to see that the child has
+    /// ended.
+    static void let_owner_run() {
+        constexpr timespec not_for_long{.tv_sec = 0, .tv_nsec = 50'000};
+        pollfd owner{.fd = detail::warm_socket, .events = POLLIN, .revents = 0};
+        ppoll(&owner, 1, &not_for_long, nullptr);
+    }
+
+    const detail::WarmPage& page_;
+    Child children_[detail::warm_lanes];
+};
 
 }  // namespace
 
@@ -92,37 +153,32 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
                        const char* const* files, detail::WarmPage& page, ForkHandlers handlers) {
     send_hello(why_not, files);
     memory.find();
-    leave_directory();
-    Predecessor predecessor;
+    leave_directory_and_group();
+    Lanes lanes(page);
     for (;;) {
-        int cgroup;
-        WarmFill fill = receive_fill(cgroup);
-        if (fill.lane == detail::warm_no_lane)
-            continue;
-        if (fill.at_leisure)
-            predecessor.let_run();
+        auto [lane, serial, cgroup] = lanes.next();
         for (std::size_t i = handlers.size(); i-- != 0;)
             if (handlers[i].prepare)
                 handlers[i].prepare();
-        long pid = clone_sibling(page.children[fill.lane], image.thread_id(), cgroup);
+        long pid = clone_sibling(page.children[lane][serial % 2], image.thread_id(), cgroup);
         int error = errno;
         if (pid == 0)
-            return Birth(image, memory, fill).run(handlers);
+            return Birth(image, memory, lane, serial).run(handlers);
         for (const ForkHandler& handler : handlers)
             if (handler.in_parent)
                 handler.in_parent();
         if (cgroup >= 0)
             close(cgroup);
         if (pid > 0) {
-            predecessor.set(pid);
+            lanes.set(lane, pid);
         } else {
             WarmReply reply{.magic = detail::warm_magic,
-                            .serial = fill.serial,
+                            .serial = serial,
                             .step = WarmStep::clone,
                             .pid = 0,
                             .index = -1,
                             .error = error};
-            send(detail::warm_first_lane + static_cast<int>(fill.lane), &reply, sizeof(reply));
+            send(detail::warm_first_lane + static_cast<int>(lane), &reply, sizeof(reply));
         }
     }
 }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//
+// The children that wait for their starts: each gets its own request, and nobody else's.
+#include "warm_support.hpp"
+
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <linux/io_uring.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace spawntpl::tests {
+namespace {
+
+class WarmLanes : public WarmTest {
+protected:
+    /// Whether it was warm. It must be right in any case.
+    static bool echo(const Template& program, const std::string& word,
+                     const Command& attributes = {}) {
+        Command command = attributes;
+        Output output = start(program, command.arg(word));
+        EXPECT_EQ(output.status, ExitStatus::exited(0));
+        EXPECT_EQ(output.out, word + "\n");
+        return output.backend == "warm";
+    }
+
+    /// The child that waits, when it is there.
+    static pid_t waiting_child() { return wait_for_children(2)[1]; }
+};
+
+TEST_F(WarmLanes, signal_to_the_process_group_is_not_for_those_who_wait) {
+    in_another_process([] {
+        ASSERT_EQ(setpgid(0, 0), 0);
+        Template program = allowed("/bin/echo");
+        for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGTSTP}) {
+            signal(number, [](int) {});
+            EXPECT_TRUE(echo(program, "before"));
+            waiting_child();
+            ASSERT_EQ(kill(0, number), 0);
+            EXPECT_TRUE(echo(program, "after"));
+        }
+    });
+}
+
+TEST_F(WarmLanes, child_is_of_the_process_group_of_its_caller) {
+    Template cut = allowed("/bin/sh");
+    same(cut, "/bin/sh", Command({"-c", "cut -d' ' -f5 /proc/self/stat"}));
+}
+
+TEST_F(WarmLanes, killed_or_stopped_child_is_replaced) {
+    Template program = allowed("/bin/echo");
+    // An attribute is answered for, so that the start waits for that.
+    for (const Command& attributes : {Command(), Command().umask(027)})
+        for (int number : {SIGKILL, SIGSTOP})
+            for (int i = 0; i < 3; ++i) {
+                EXPECT_TRUE(echo(program, "before", attributes));
+                pid_t child = waiting_child();
+                ASSERT_EQ(kill(child, number), 0);
+                // Else it may be hit only when it has been started.
+                siginfo_t info;
+                ASSERT_EQ(
+                    waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WSTOPPED | WNOWAIT),
+                    0);
+                EXPECT_TRUE(echo(program, "after", attributes));
+            }
+}
+
+TEST_F(WarmLanes, request_that_cannot_be_sent_is_no_fault_of_the_template_process) {
+    io_uring_params params{};
+    Fd ring(static_cast<int>(syscall(SYS_io_uring_setup, 1, &params)));
+    if (!ring)
+        GTEST_SKIP() << "no io_uring here";
+    Template program = allowed("/bin/echo");
+    EXPECT_TRUE(echo(program, "before"));
+    pid_t process = template_process();
+    for (int i = 0; i < 6; ++i) {
+        auto child = value_or_throw(program.spawn(Command({"x"}).null(1).fd(9, ring.get())));
+        EXPECT_THAT(child.why_not_warm(), testing::HasSubstr("the request cannot be sent"));
+        EXPECT_EQ(child.wait(), ExitStatus::exited(0));
+    }
+    EXPECT_TRUE(echo(program, "after"));
+    EXPECT_EQ(template_process(), process);
+}
+
+TEST_F(WarmLanes, others_do_not_wait_for_a_capture) {
+    Template program = value_or_throw(
+        Template::open(payload("ready"),
+                       {.warm = Warm::allowed, .ready_args = std::vector<std::string>{"later"}}));
+    std::mutex mutex;
+    std::multiset<std::string> reasons;
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 3; ++i)
+        threads.emplace_back([&] {
+            auto child = value_or_throw(program.spawn(Command().null(STDOUT_FILENO)));
+            EXPECT_TRUE(child.wait());
+            std::lock_guard lock(mutex);
+            reasons.insert(child.why_not_warm());
+        });
+    // A copy of this process, made meanwhile, has its own.
+    usleep(100'000);
+    in_another_process([&] {
+        auto child = value_or_throw(program.spawn(Command().null(STDOUT_FILENO)));
+        EXPECT_EQ(child.why_not_warm(), "");
+        EXPECT_TRUE(child.wait());
+    });
+    threads.clear();
+    EXPECT_EQ(reasons.count(""), 1U);
+    EXPECT_EQ(reasons.count("the program is being captured"), 2U);
+}
+
+TEST_F(WarmLanes, who_needs_a_warm_start_waits_for_a_capture) {
+    Template program = value_or_throw(
+        Template::open(payload("ready"),
+                       {.warm = Warm::required, .ready_args = std::vector<std::string>{"later"}}));
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i)
+        threads.emplace_back(
+            [&] { EXPECT_EQ(value_or_throw(spawntpl::run(program, {})).backend, "warm"); });
+}
+
+}  // namespace
+}  // namespace spawntpl::tests

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "reaping.hpp"
+
+#include "process_stat.hpp"
+
+#include <cerrno>
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace spawntpl::detail {
+
+namespace {
+
+// Not waitid(3), which is a cancellation point; and P_PIDFD is that of newer headers.
+constexpr auto pidfd_type = static_cast<idtype_t>(3);
+
+bool wait_for(idtype_t type, int id, siginfo_t& info, int options) {
+    long result;
+    info = {};
+    do
+        result = syscall(SYS_waitid, type, id, &info, options | __WALL, nullptr);
+    while (result < 0 && errno == EINTR);
+    return result == 0;
+}
+
+}  // namespace
+
+bool is_over_or_stopped(const Fd& pidfd) {
+    siginfo_t info;
+    return !wait_for(pidfd_type, pidfd.get(), info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) ||
+           info.si_pid != 0;
+}
+
+void kill_and_reap(const Fd& pidfd) {
+    siginfo_t info;
+    // Another process may have got the number of one that others have reaped.
+    if (!wait_for(pidfd_type, pidfd.get(), info, WEXITED | WNOHANG | WNOWAIT))
+        return;
+    syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+    wait_for(pidfd_type, pidfd.get(), info, WEXITED);
+}
+
+void kill_and_reap(pid_t pid) {
+    siginfo_t info;
+    if (!wait_for(P_PID, pid, info, WEXITED | WNOHANG | WNOWAIT))
+        return;
+    kill(pid, SIGKILL);
+    wait_for(P_PID, pid, info, WEXITED);
+}
+
+bool is_stopped(pid_t pid) {
+    auto stat = read_stat(pid);
+    return stat && stat->state == 'T';
+}
+
+}  // namespace spawntpl::detail

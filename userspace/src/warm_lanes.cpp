@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include "warm_lanes.hpp"
+
+#include "reaping.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace spawntpl::detail {
+
+namespace {
+
+/// How many children at most are asked for at once, after a start that had to wait for one.
+constexpr int max_burst = 16;
+
+/// How often a start begins anew with another child.
+constexpr int max_lost_children = 3;
+
+bool has_ended(const Fd& process) {
+    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+    return poll(&ended, 1, 0) > 0;
+}
+
+void kill_process(const Fd& pidfd) {
+    syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+Fd open_process(pid_t pid) {
+    return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
+WarmLanes::Answer judge(const WarmReply& reply, const WarmMessage& message) {
+    if (reply.step == WarmStep::refused)
+        return WarmLanes::Refused{reply.error == EMFILE
+                                      ? "the template process may not have so many descriptors"
+                                      : "the template process does not take the request"};
+    if (auto error = message.error(reply))
+        return std::move(*error);
+    return WarmLanes::Refused{"a child cannot be made like the caller: " +
+                              std::generic_category().message(reply.error)};
+}
+
+}  // namespace
+
+WarmLanes::~WarmLanes() {
+    if (page_)
+        munmap(page_, sizeof(*page_));
+}
+
+WarmLanes::WaitingChild::~WaitingChild() {
+    if (pidfd_)
+        kill_and_reap(pidfd_);
+}
+
+bool WarmLanes::WaitingChild::is_over() const {
+    return is_over_or_stopped(pidfd_);
+}
+
+bool WarmLanes::WaitingChild::hear(WarmReply& reply) const {
+    std::array<Fd, 2> none;
+    while (!channel_.receive(reply, none))
+        if (errno == EPIPE || is_over_or_stopped(pidfd_) || is_stopped(pid_))
+            // It may have said its word before.
+            return errno != EPIPE && channel_.receive(reply, none, MSG_DONTWAIT);
+    return true;
+}
+
+std::string WarmLanes::open() {
+    for (Lane& lane : lanes_)
+        if (!(lane.theirs = lane.channel.open()))
+            return "no socket: " + std::generic_category().message(errno);
+    page_file_ = Fd(memfd_create("spawntpl-warm", MFD_CLOEXEC));
+    void* page = MAP_FAILED;
+    if (page_file_ && ftruncate(page_file_.get(), sizeof(WarmPage)) == 0)
+        page = mmap(nullptr, sizeof(WarmPage), PROT_READ | PROT_WRITE, MAP_SHARED, page_file_.get(),
+                    0);
+    if (page == MAP_FAILED)
+        return "no memory in common: " + std::generic_category().message(errno);
+    page_ = static_cast<WarmPage*>(page);
+    return {};
+}
+
+void WarmLanes::give_to(Command& command) const {
+    command.fd(warm_page, page_file_.get());
+    for (std::size_t number = 0; number < lanes_.size(); ++number)
+        command.fd(warm_first_lane + static_cast<int>(number), lanes_[number].theirs.get());
+}
+
+void WarmLanes::keep_own_part() {
+    page_file_.reset();
+    // The end of those who have them is to be seen.
+    for (Lane& lane : lanes_)
+        lane.theirs.reset();
+}
+
+void WarmLanes::end() {
+    ended_ = true;
+    for (std::size_t number = 0; number < lanes_.size(); ++number)
+        end_child(number);
+}
+
+/// The use of a lane by one start.
+class WarmLanes::Turn {
+public:
+    /// Waits until one is free.
+    Turn(WarmLanes& lanes, bool on_demand) : lanes_(lanes) {
+        std::unique_lock lock(lanes.mutex_);
+        lanes.free_.wait(lock, [&] {
+            std::size_t first = on_demand ? warm_lane_on_demand : 0;
+            std::size_t end = on_demand ? warm_lanes : warm_lane_on_demand;
+            for (number_ = first; number_ < end; ++number_)
+                if (!lanes.lanes_[number_].busy)
+                    return true;
+            return false;
+        });
+        lanes.lanes_[number_].busy = true;
+    }
+
+    Turn(const Turn&) = delete;
+
+    ~Turn() {
+        {
+            std::lock_guard lock(lanes_.mutex_);
+            lanes_.lanes_[number_].busy = false;
+        }
+        // Not any of them: they may wait for different lanes.
+        lanes_.free_.notify_all();
+    }
+
+    std::size_t lane() const { return number_; }
+
+private:
+    WarmLanes& lanes_;
+    std::size_t number_;
+};
+
+WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& launch) {
+    Turn turn(*this, launch.command().attributes().cgroup.has_value());
+    Lane& lane = lanes_[turn.lane()];
+    for (int lost = 0; lost < max_lost_children && !ended_; ++lost) {
+        auto child = next_child(turn.lane(), launch);
+        if (!child && child.error())
+            return std::move(*child.error());
+        if (!child)
+            continue;
+        if (child->is_over()) {
+            pass(turn.lane(), false);
+            continue;
+        }
+        pass(turn.lane(), turn.lane() != warm_lane_on_demand);
+        if (!child->channel().send(message.bytes(), message.fds())) {
+            int error = errno;
+            if (error == EPIPE || error == ECONNRESET)
+                continue;
+            return Refused{"the request cannot be sent: " + std::generic_category().message(error)};
+        }
+        if (WarmReply reply{}; message.can_fail()) {
+            if (!child->hear(reply))
+                continue;
+            if (reply.step != WarmStep::started)
+                return judge(reply, message);
+        }
+        ++starts_;
+        if (lane.busy_starts != 0) {
+            --lane.busy_starts;
+            ask(turn.lane());
+        }
+        return child->release();
+    }
+    ended_ = true;
+    return Gone{};
+}
+
+/// The child of a lane, when it waits for its request; or what the start comes to without one, if
+/// it is not worth to begin anew.
+std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLanes::next_child(
+    std::size_t number, const Launch& launch) {
+    const std::optional<int>& cgroup = launch.command().attributes().cgroup;
+    Lane& lane = lanes_[number];
+    bool in_advance = lane.asked;
+    if (!in_advance && !ask(number, cgroup))
+        return std::unexpected(std::nullopt);
+    WarmReply reply{};
+    std::array<Fd, 2> fds;
+    if (in_advance && hear_what_is_there(lane, reply, fds)) {
+        if (lane.busy_starts == 0)
+            lane.next_burst = 1;
+    } else {
+        // Starts follow each other closely, or the last child still runs.
+        if (in_advance) {
+            lane.busy_starts = lane.next_burst;
+            lane.next_burst = std::min(2 * lane.next_burst, max_burst);
+        }
+        if ((in_advance && !ask(number)) || !hear_of_child(number, reply, fds)) {
+            pass(number, false);
+            return std::unexpected(std::nullopt);
+        }
+    }
+    if (reply.step == WarmStep::clone) {
+        pass(number, false);
+        // What was missing for a child then may be there now.
+        if (in_advance)
+            return next_child(number, launch);
+        // Its limits are not the caller's.
+        return std::unexpected(Refused{"the template process cannot make a child: " +
+                                       std::generic_category().message(reply.error)});
+    }
+    if (reply.step == WarmStep::ready && fds[0] && fds[1])
+        return WaitingChild(reply.pid, std::move(fds[0]), std::move(fds[1]));
+    pass(number, false);
+    // It ends without its socket.
+    kill_and_reap(reply.pid);
+    if (reply.step == WarmStep::ready)
+        return std::unexpected(launch.clone_error(EMFILE));
+    return std::unexpected(std::nullopt);
+}
+
+/// Has the template process make the next child now, unless it is there.
+bool WarmLanes::ask(std::size_t number, std::optional<int> cgroup) {
+    Lane& lane = lanes_[number];
+    WarmFill fill{.magic = warm_magic,
+                  .version = warm_version,
+                  .lane = static_cast<std::uint32_t>(number),
+                  .serial = lane.serial};
+    std::span<const int> fds(cgroup ? &*cgroup : nullptr, cgroup ? 1 : 0);
+    lane.asked = control_.send(std::as_bytes(std::span(&fill, 1)), fds);
+    if (!lane.asked)
+        ended_ = true;
+    return lane.asked;
+}
+
+/// On to the next child; whether the template process makes it of its own accord.
+void WarmLanes::pass(std::size_t number, bool is_followed) {
+    Lane& lane = lanes_[number];
+    page_->children[number][lane.serial % 2] = 0;
+    if (is_followed)
+        page_->taken[number] = lane.serial;
+    ++lane.serial;
+    lane.asked = is_followed;
+}
+
+/// Waits for the next child; false if it will not come.
+bool WarmLanes::hear_of_child(std::size_t number, WarmReply& reply, std::array<Fd, 2>& fds) {
+    Lane& lane = lanes_[number];
+    for (;;) {
+        bool is_any = lane.channel.receive(reply, fds);
+        if (is_any && reply.serial == lane.serial)
+            return true;
+        if (!is_any && errno == EPIPE)
+            return false;
+        // It may have said its word between the look at the socket and its end.
+        if (!is_any && !child_may_come(number))
+            return hear_what_is_there(lane, reply, fds);
+    }
+}
+
+bool WarmLanes::hear_what_is_there(Lane& lane, WarmReply& reply, std::array<Fd, 2>& fds) {
+    while (lane.channel.receive(reply, fds, MSG_DONTWAIT))
+        if (reply.serial == lane.serial)
+            return true;
+    return false;
+}
+
+/// Whether what is late may still come. What is stopped is ended.
+bool WarmLanes::child_may_come(std::size_t number) {
+    if (has_ended(pidfd_)) {
+        ended_ = true;
+        return false;
+    }
+    if (is_stopped(process_))
+        kill_process(pidfd_);
+    pid_t pid = page_->children[number][lanes_[number].serial % 2];
+    if (pid == 0)
+        return true;
+    Fd pidfd = open_process(pid);
+    if (pidfd && !is_over_or_stopped(pidfd) && !is_stopped(pid))
+        return true;
+    kill_and_reap(pid);
+    return false;
+}
+
+void WarmLanes::end_child(std::size_t number) {
+    Lane& lane = lanes_[number];
+    WarmReply reply{};
+    std::array<Fd, 2> fds;
+    hear_what_is_there(lane, reply, fds);
+    lane.channel.close();
+    pid_t pid = page_ ? page_->children[number][lane.serial % 2] : 0;
+    if (fds[0])
+        kill_and_reap(fds[0]);
+    else if (pid != 0)
+        kill_and_reap(pid);
+}
+
+}  // namespace spawntpl::detail

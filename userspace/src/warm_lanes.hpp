@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "backend.hpp"
+#include "warm_channel.hpp"
+#include "warm_protocol.hpp"
+#include "warm_request.hpp"
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <expected>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace spawntpl::detail {
+
+/// The children of a template process, until they are their callers'. Shared by threads.
+///
+/// A lane has one child at a time that waits for its request, and numbers them. The template
+/// process makes the first one when it is asked to, and each next one when the last has ended that
+/// got a request, or when it is asked to before. The last lane's are all made when they are asked
+/// for.
+class WarmLanes {
+public:
+    /// Those of a template process that is to be started: its socket, its number and its pidfd.
+    WarmLanes(const WarmChannel& control, const pid_t& process, const Fd& pidfd)
+        : control_(control), process_(process), pidfd_(pidfd) {}
+
+    WarmLanes(const WarmLanes&) = delete;
+
+    ~WarmLanes();
+
+    /// Makes the sockets and the memory that the template process is to have; empty, or why not.
+    std::string open();
+
+    /// The memory.
+    WarmPage& page() { return *page_; }
+
+    /// Has the template process get its part; to be called before its start.
+    void give_to(Command& command) const;
+
+    /// It has got its part.
+    void keep_own_part();
+
+    /// Reaps the children that no start has used. There is no template process any more.
+    void end();
+
+    /// Whether no more children will come.
+    bool have_ended() const { return ended_; }
+
+    /// How many children have been started.
+    std::uint64_t starts() const { return starts_; }
+
+    /// There is no child, because the process or its children end before their main().
+    struct Gone {};
+
+    /// The request cannot be carried out by a warm child; why.
+    struct Refused {
+        std::string reason;
+    };
+
+    using Answer = std::variant<Started, Error, Refused, Gone>;
+
+    /// Starts a child.
+    Answer spawn(const WarmMessage& message, const Launch& launch);
+
+private:
+    class Turn;
+
+    /// Ends with this object, unless it is released.
+    class WaitingChild {
+    public:
+        WaitingChild(pid_t pid, Fd pidfd, Fd socket)
+            : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::move(socket)) {}
+
+        WaitingChild(WaitingChild&&) = default;
+
+        ~WaitingChild();
+
+        bool is_over() const;
+
+        const WarmChannel& channel() const { return channel_; }
+
+        /// Waits for its answer to the request; false if there will be none.
+        bool hear(WarmReply& reply) const;
+
+        Started release() { return {pid_, std::move(pidfd_)}; }
+
+    private:
+        pid_t pid_;
+        Fd pidfd_;
+        WarmChannel channel_;
+    };
+
+    struct Lane {
+        WarmChannel channel;
+        Fd theirs;
+        bool busy = false;
+        bool asked = false;        ///< for the child with this serial
+        std::uint32_t serial = 1;  ///< of the next child
+        int busy_starts = 0;       ///< that should find their child made, not made later
+        int next_burst = 1;        ///< how many of them, when a start has to wait the next time
+    };
+
+    std::expected<WaitingChild, std::optional<Answer>> next_child(std::size_t number,
+                                                                  const Launch& launch);
+    bool ask(std::size_t number, std::optional<int> cgroup = {});
+    void pass(std::size_t number, bool is_followed);
+    bool hear_of_child(std::size_t number, WarmReply& reply, std::array<Fd, 2>& fds);
+    bool hear_what_is_there(Lane& lane, WarmReply& reply, std::array<Fd, 2>& fds);
+    bool child_may_come(std::size_t number);
+    void end_child(std::size_t number);
+
+    const WarmChannel& control_;
+    const pid_t& process_;
+    const Fd& pidfd_;
+    Fd page_file_;
+    WarmPage* page_ = nullptr;
+    std::atomic<std::uint64_t> starts_ = 0;
+    std::atomic<bool> ended_ = false;
+
+    std::array<Lane, warm_lanes> lanes_;
+    std::mutex mutex_;  ///< of the lanes' `busy`
+    std::condition_variable free_;
+};
+
+}  // namespace spawntpl::detail
