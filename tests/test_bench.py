@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -156,12 +157,68 @@ class BenchTest(unittest.TestCase):
                 self.assertLessEqual(ratio["low"], ratio["high"])
         self.assertEqual(rows["vfork"]["ratio"]["vfork"], {"value": 1, "low": 1, "high": 1})
 
+    def test_few_samples_have_no_interval(self):
+        chosen = ("--method", "vfork", "--method", "posix_spawn", "--program", "nolibc")
+        for count, has_one in ((11, False), (12, True)):
+            written, result = self.bench(*chosen, "--n", str(count))
+            for row in written["results"]:
+                for bound in (row["p50_low"], row["p50_high"], row["ratio"]["vfork"]["low"],
+                              row["ratio"]["vfork"]["high"]):
+                    self.assertEqual(bound is not None, has_one)
+            # Of so few the 99th percentile is the maximum.
+            self.assertRegex(result.stdout, r"vfork +[0-9.]+ +- ")
+
+    def test_the_methods_take_turns_in_another_order_each_time(self):
+        log = self.top / "order"
+        # One sample of a turn and one that does not count; who starts it shows in its parent's pid.
+        self.tool("git", f"#!/bin/sh\ncut -d' ' -f4 /proc/$PPID/stat >>{log}\n")
+        self.bench("--method", "vfork", "--method", "helper", "--program", "git", "--n", "20",
+                   path=f"{self.top}:/usr/bin:/bin")
+        starts = log.read_text().split()
+        turns = [tuple(starts[i:i + 4]) for i in range(0, len(starts), 4)]
+        self.assertEqual(len(turns), 20)
+        self.assertEqual(len(set(turns)), 2)
+
     def test_every_question_can_be_asked(self):
         for question in SCHEMA["$defs"]["what"]["properties"]["question"]["enum"]:
             with self.subTest(question=question):
                 written, _ = self.bench(question, "--quick", "--n", "1")
                 self.assertEqual({row["question"] for row in written["results"]}, {question})
                 self.assertEqual([row for row in written["not_measured"] if not row["unavailable"]], [])
+
+    def test_a_batch_and_a_supervisor_are_compared_with_the_others(self):
+        written, _ = self.bench("parallel", "--quick", "--n", "1")
+        rows = {row["method"]: row for row in written["results"] if row["workers"] == 1}
+        for method in ("batch", "supervisor"):
+            self.assertEqual(set(rows[method]["ratio"]), {"posix_spawn", "vfork"})
+            self.assertIn(rows[method]["backend"], ("kernel", "clone3", "posix_spawn"))
+            self.assertEqual(rows[method]["variant"], rows["posix_spawn"]["variant"])
+
+    def test_what_a_question_does_not_take_is_refused(self):
+        for options, refused in ((("path", "--program", "true"), "--program true"),
+                                 (("path", "--fds", "10"), "--fds 10"),
+                                 (("path", "--method", "raw-kernel"), "--method raw-kernel"),
+                                 (("parallel", "--rss-mib", "5"), "--rss-mib 5"),
+                                 (("parallel", "--method", "fork-thp"), "--method fork-thp"),
+                                 (("agent", "--method", "vfork"), "--method vfork"),
+                                 (("agent", "--env", "7"), "--env 7"),
+                                 (("fds", "agent", "--program", "true"), "--program true"),
+                                 (("template", "--method", "clone3"), "--method clone3"),
+                                 (("--stages", "--threads", "3"), "--threads"),
+                                 (("--stages", "fds"), "fds"),
+                                 (("--stages", "--compare", "x"), "--compare"),
+                                 (("--stages", "--unit", "instructions"), "--unit")):
+            with self.subTest(options=options):
+                written, result = self.bench(*options, "--n", "1", status=125)
+                self.assertIsNone(written)
+                self.assertIn(f"takes no {refused}" if options[0] != "--stages" else refused,
+                              result.stderr)
+                self.assertEqual(result.stdout, "")
+
+    def test_what_is_named_twice_is_measured_once(self):
+        written, _ = self.bench("fds", "fds", "--fds", "10", "--fds", "10", "--program", "nolibc",
+                                "--program", "nolibc", "--method", "vfork", "--n", "1")
+        self.assertEqual(len(written["results"]), 1)
 
     def test_a_template_says_what_it_holds_and_when_it_pays(self):
         written, _ = self.bench("template", "--n", "5")
@@ -213,13 +270,13 @@ class BenchTest(unittest.TestCase):
         self.assertIn(os.uname().release, environment["kernel"])
 
     def test_what_has_become_slower_is_said(self):
-        chosen = ("--program", "nolibc", "--method", "vfork", "--method", "posix_spawn", "--n", "5")
+        chosen = ("--program", "nolibc", "--method", "vfork", "--method", "posix_spawn", "--n", "12")
         old, _ = self.bench(*chosen)
         # Beyond all that a busy machine could do.
         for row, factor in zip(old["results"], (1000, 1 / 1000), strict=True):
             for name in ("p50", "p50_low", "p50_high"):
                 row[name] = round(row[name] * factor) + 1
-        text = self.compare(old, *chosen, status=1)
+        text = self.compare(old, *chosen, status=2)
         self.assertIn("2 are in both; 1 slower, 1 faster", text)
         slower, faster = text.split("Slower:")[1].split("Faster:")
         self.assertIn("by posix_spawn", slower)
@@ -229,13 +286,94 @@ class BenchTest(unittest.TestCase):
 
     def test_what_cannot_be_compared_is_noticed_before_anything_is_measured(self):
         path = self.top / "old.json"
-        for text in (None, "nonsense", '{"schema": 2, "results": []}', "[]"):
-            if text is not None:
-                path.write_text(text)
-            result = subprocess.run([PROGRAM, "bench", "--compare", path], capture_output=True,
-                                    text=True)
-            self.assertEqual((result.returncode, result.stdout), (1, ""))
-            self.assertIn("old.json", result.stderr)
+        start = '{"schema": 1, "environment": {}, "results": '
+        for text in (None, "nonsense", "", '{"schema": 2, "results": []}', "[]", "null",
+                     '{"schema": "x", "environment": {}, "results": []}',
+                     '{"schema": 1, "results": []}', '{"schema": 1, "environment": {}}',
+                     '{"schema": 1, "environment": null, "results": []}', start + "{}}",
+                     start + "[1]}", start + "[{}]}", start + '[{"question": "fds"}]}'):
+            with self.subTest(text=text):
+                if text is not None:
+                    path.write_text(text)
+                self.assert_not_compared(path)
+        self.assert_not_compared(self.top)
+
+    def assert_not_compared(self, path):
+        result = subprocess.run([PROGRAM, "bench", "--compare", path], capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stdout), (1, ""), result.stderr)
+        self.assertIn(f"'{path}'", result.stderr)
+
+    def test_few_samples_are_too_few_to_tell(self):
+        chosen = ("--program", "nolibc", "--method", "vfork", "--n", "5")
+        old, _ = self.bench(*chosen)
+        old["results"][0]["p50"] = 1
+        text = self.compare(old, *chosen, status=0)
+        self.assertIn("1 of 1 are in both; 0 slower, 0 faster, 1 of too few samples", text)
+
+    def test_what_is_no_longer_measured_is_named(self):
+        old, _ = self.bench("--program", "nolibc", "--program", "true", "--method", "vfork", "--n", "1")
+        chosen = ("--program", "true", "--method", "vfork", "--method", "exec-loop", "--n", "1")
+        text = self.compare(old, *chosen, status=1)
+        self.assertIn("In the old result only:\n  start: nolibc by vfork", text)
+        self.assertNotIn("Fails now", text)
+        old["results"].append({**old["results"][1], "method": "exec-loop"})
+        text = self.compare(old, *chosen, status=1)
+        self.assertRegex(text, "Fails now:\n  start: true by exec-loop.*: this program does not")
+
+    def test_another_system_is_named(self):
+        chosen = ("--program", "nolibc", "--method", "vfork", "--n", "1")
+        old, _ = self.bench(*chosen)
+        old["environment"].update(cpus=4096, governor="none such", series="0123", load="999.00 1 1")
+        text = self.compare(old, *chosen, status=0)
+        self.assertIn("Another cpus: 4096, now ", text)
+        self.assertIn('Another governor: "none such", now ', text)
+        self.assertIn('Another series: "0123", now ', text)
+        self.assertIn("Another load: 999.0, now ", text)
+        self.assertNotIn("Another kernel", text)
+
+    def test_a_result_stays_until_there_is_another_one(self):
+        target = self.top / "results.json"
+        target.write_text("before")
+        self.tool("git", f"#!/bin/sh\ncp {target} $0.seen\n")
+        self.bench("--program", "git", "--method", "vfork", "--n", "1",
+                   path=f"{self.top}:/usr/bin:/bin")
+        self.assertEqual((self.top / "git.seen").read_text(), "before")
+        self.assertEqual({path.name for path in self.top.iterdir()},
+                         {"git", "git.seen", "results.json"})
+
+    def test_a_signal_leaves_nothing_behind(self):
+        target = self.top / "results.json"
+        target.write_text("before")
+        temporary = self.top / "temporary"
+        temporary.mkdir()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=number.name):
+                environment = dict(os.environ, TMPDIR=str(temporary), PATH=f"{self.top}:/usr/bin:/bin")
+                # A second signal would end it at once.
+                self.tool("git", f"#!/bin/sh\nmkdir {temporary}/came && kill -s {number.name[3:]} "
+                                 "$PPID\nexit 0\n")
+                result = subprocess.run([PROGRAM, "bench", "--json", target, "--program", "git",
+                                         "--method", "vfork", "--n", "1000000"], env=environment,
+                                        capture_output=True, text=True)
+                self.assertEqual(result.returncode, -number)
+                (temporary / "came").rmdir()
+                self.assertEqual(target.read_text(), "before")
+                self.assertEqual({path.name for path in self.top.iterdir()},
+                                 {"git", "results.json", "temporary"})
+        # Of a question that has directories of its own.
+        environment = dict(os.environ, TMPDIR=str(temporary))
+        with subprocess.Popen([PROGRAM, "bench", "path", "--n", "1000000"], env=environment,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertEqual(list(temporary.iterdir()), [])
+
+    def test_a_result_can_go_to_a_device(self):
+        result = subprocess.run([PROGRAM, "bench", "--json", "/dev/stderr", "--program", "nolibc",
+                                 "--method", "vfork", "--n", "1"], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(json.loads(result.stderr[result.stderr.index("{"):])["schema"], 1)
 
     def test_bad_input_is_named(self):
         for options, name in ((("--method", "magic"), "magic"), (("--program", "emacs"), "emacs"),

@@ -153,6 +153,11 @@ bool is_chosen(const Selection& selection, std::string_view method) {
 
 }  // namespace
 
+bool is_agent_method(std::string_view method) {
+    return method == "python" ||
+           std::ranges::find(agent_methods(), method, &AgentMethod::name) != agent_methods().end();
+}
+
 std::vector<Group> agent_groups(const Selection& selection) {
     auto workplace = std::make_shared<const Workplace>();
     std::vector<Group> groups;

@@ -10,4 +10,6 @@ namespace spawntpl::bench {
 /// that came with the RFC of spawn templates in May 2026: 6,144 calls, 16 at a time.
 std::vector<Group> agent_groups(const Selection& selection);
 
+bool is_agent_method(std::string_view method);
+
 }  // namespace spawntpl::bench

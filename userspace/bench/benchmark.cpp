@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "benchmark.hpp"
 
+#include "interruption.hpp"
 #include "questions.hpp"
 
 namespace spawntpl::bench {
@@ -15,7 +16,10 @@ std::vector<Outcome> run(const Selection& selection, Progress& progress) {
     std::vector<Outcome> outcomes;
     for (const Group& group : asked) {
         progress.group(describe(group), rounds(group));
-        auto more = measure(group, [&] { progress.round(); });
+        auto more = measure(group, [&] {
+            progress.round();
+            end_if_interrupted();
+        });
         outcomes.insert(outcomes.end(), std::make_move_iterator(more.begin()),
                         std::make_move_iterator(more.end()));
     }

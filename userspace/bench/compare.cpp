@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "compare.hpp"
 
+#include "statistics.hpp"
+
+#include <cmath>
+#include <cstdlib>
 #include <iomanip>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,15 +20,25 @@ using json = nlohmann::ordered_json;
 // Smaller differences are nobody's concern, however certain they are.
 constexpr double least_difference = 0.01;
 
-/// What of a row says what was measured. Mappings are counted, not chosen.
-std::string key(const json& row) {
+// A busier machine: half a CPU.
+constexpr double other_load = 0.5;
+
+/// What of a row says what was to be measured. Mappings are counted, not chosen.
+std::string place(const json& row) {
     json parent = row.at("parent");
     parent.erase("mappings");
-    std::string key;
-    for (const char* name : {"question", "program", "variant", "method", "unit"})
-        key += row.value(name, json()).dump() + " ";
-    return key + row.value("pinned", json(false)).dump() + parent.dump() +
-           row.value("starts", json()).dump();
+    std::string text = parent.dump();
+    for (const char* name : {"question", "program", "variant", "method"})
+        text += " " + row.value(name, json()).dump();
+    return text;
+}
+
+/// And how.
+std::string key(const json& row) {
+    std::string text = place(row);
+    for (const char* name : {"unit", "pinned", "starts"})
+        text += " " + row.value(name, json()).dump();
+    return text;
 }
 
 struct Change {
@@ -31,12 +46,9 @@ struct Change {
     double factor;  ///< new to old
 };
 
-double low(const json& row) {
-    return row.value("p50_low", row.at("p50").get<double>());
-}
-
-double high(const json& row) {
-    return row.value("p50_high", row.at("p50").get<double>());
+/// Without one, chance cannot be told from a change.
+bool has_interval(const json& row) {
+    return row["p50_low"].is_number() && row["p50_high"].is_number();
 }
 
 std::string what(const json& row) {
@@ -63,36 +75,93 @@ void print(std::ostream& out, const std::string& title, const std::vector<Change
             << what(change.row) << '\n';
 }
 
+using Rows = std::map<std::string, const json*>;
+
+Rows rows_by(std::string (*name)(const json& row), const json& rows) {
+    Rows map;
+    for (const json& row : rows)
+        map[name(row)] = &row;
+    return map;
+}
+
+/// Of the questions that were asked again, what has no result now; returns how much of it fails.
+std::size_t say_missing(std::ostream& out, const json& old_rows, const json& new_results) {
+    Rows measured = rows_by(key, new_results.at("results"));
+    Rows fails = rows_by(place, new_results.at("not_measured"));
+    std::set<json> asked;
+    for (const char* list : {"results", "not_measured"})
+        for (const json& row : new_results.at(list))
+            asked.insert(row.at("question"));
+    std::size_t failures = 0;
+    std::vector<const json*> others;
+    for (const json& row : old_rows) {
+        if (measured.contains(key(row)) || !asked.contains(row.at("question")))
+            continue;
+        auto failure = fails.find(place(row));
+        if (failure == fails.end()) {
+            others.push_back(&row);
+            continue;
+        }
+        out << (failures++ == 0 ? "Fails now:\n" : "") << "  " << what(row) << ": "
+            << failure->second->at("reason").get<std::string>() << '\n';
+    }
+    if (!others.empty())
+        out << "In the old result only:\n";
+    for (const json* row : others)
+        out << "  " << what(*row) << '\n';
+    return failures;
+}
+
+/// The first figure of /proc/loadavg, or null.
+json load(const json& environment) {
+    json text = environment.value("load", json());
+    return text.is_string() ? json(std::strtod(text.get<std::string>().c_str(), nullptr)) : json();
+}
+
+void say_other_conditions(std::ostream& out, const json& before, const json& now) {
+    for (const char* name : {"kernel", "series", "cpu", "cpus", "pinned_to", "accel", "governor",
+                             "huge_pages", "libc", "compiler"})
+        if (before.value(name, json()) != now.value(name, json()))
+            out << "Another " << name << ": " << before.value(name, json()).dump() << ", now "
+                << now.value(name, json()).dump() << ".\n";
+    json loads[]{load(before), load(now)};
+    if (loads[0].is_number() && loads[1].is_number() &&
+        std::abs(loads[0].get<double>() - loads[1].get<double>()) > other_load)
+        out << "Another load: " << loads[0] << ", now " << loads[1] << ".\n";
+}
+
 }  // namespace
 
-std::size_t compare(std::ostream& out, const json& old_results, const json& new_results) {
-    std::map<std::string, const json*> before;
-    for (const json& row : old_results.at("results"))
-        before[key(row)] = &row;
+Comparison compare(std::ostream& out, const json& old_results, const json& new_results) {
+    Rows before = rows_by(key, old_results.at("results"));
     std::vector<Change> slower;
     std::vector<Change> faster;
     std::size_t compared = 0;
+    std::size_t undecided = 0;
     for (const json& row : new_results.at("results")) {
         auto found = before.find(key(row));
         if (found == before.end())
             continue;
         ++compared;
-        double factor = row.at("p50").get<double>() / found->second->at("p50").get<double>();
-        if (low(row) > high(*found->second) && factor > 1 + least_difference)
+        const json& old = *found->second;
+        if (!has_interval(row) || !has_interval(old)) {
+            ++undecided;
+            continue;
+        }
+        double factor = row.at("p50").get<double>() / old.at("p50").get<double>();
+        if (row["p50_low"] > old["p50_high"] && factor >= 1 + least_difference)
             slower.push_back({row, factor});
-        if (high(row) < low(*found->second) && factor < 1 - least_difference)
+        if (row["p50_high"] < old["p50_low"] && factor <= 1 - least_difference)
             faster.push_back({row, factor});
     }
     out << "\nCompared with the old result: " << compared << " of "
         << new_results.at("results").size() << " are in both; " << slower.size() << " slower, "
-        << faster.size() << " faster, the others the same.\n";
-    for (const char* what : {"kernel", "cpu", "libc", "accel"})
-        if (old_results.at("environment").value(what, json()) !=
-            new_results.at("environment").value(what, json()))
-            out << "The two have another " << what << ".\n";
+        << faster.size() << " faster, " << undecided << " of too few samples to tell (fewer than "
+        << least_turns << "), the others the same.\n";
+    say_other_conditions(out, old_results.at("environment"), new_results.at("environment"));
     print(out, "Slower", slower);
     print(out, "Faster", faster);
-    return slower.size();
+    return {slower.size(), say_missing(out, old_results.at("results"), new_results)};
 }
 
 }  // namespace spawntpl::bench

@@ -116,7 +116,7 @@ private:
             outcome.ended = distribution(contender.ended);
             outcome.returned = distribution(contender.returned);
             outcome.drift = drift(contender.ended);
-            medians[i] = resampled_medians(contender.ended, samples_per_turn);
+            medians[i] = resampled_medians(contender.ended, samples_per_turn(group_.count));
             outcome.median = confidence(medians[i]);
         }
         for (std::string_view name : reference_methods)
@@ -152,7 +152,8 @@ std::vector<Outcome> measure(const Group& group, const std::function<void()>& ro
 }
 
 std::uint64_t rounds(const Group& group) {
-    return (group.count + samples_per_turn - 1) / samples_per_turn;
+    std::uint64_t turn = samples_per_turn(group.count);
+    return (group.count + turn - 1) / turn;
 }
 
 std::string describe(const Group& group) {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "measure.hpp"
 
+#include "statistics.hpp"
 #include "stopwatch.hpp"
 
 #include <algorithm>
+#include <random>
 
 namespace spawntpl::bench {
 
 namespace {
+
+constexpr std::uint64_t most_per_turn = 5;
 
 void take_turn(Contender& contender, std::uint64_t samples, ExitStatus expected) {
     for (std::uint64_t i = 0; i <= samples; ++i) {
@@ -28,17 +32,31 @@ void take_turn(Contender& contender, std::uint64_t samples, ExitStatus expected)
 
 }  // namespace
 
+std::uint64_t samples_per_turn(std::uint64_t count) {
+    // Below it there is no interval, whatever is done.
+    if (count < least_turns)
+        return most_per_turn;
+    return std::min<std::uint64_t>(most_per_turn, count / least_turns);
+}
+
 void measure(std::vector<Contender>& contenders, std::uint64_t count, ExitStatus expected,
              const std::function<void()>& round_done) {
     for (Contender& contender : contenders) {
         contender.returned.reserve(count);
         contender.ended.reserve(count);
     }
+    std::vector<Contender*> order;
+    for (Contender& contender : contenders)
+        order.push_back(&contender);
+    // Two measurements of one selection have the same orders.
+    std::mt19937_64 random(contenders.size());
+    const std::uint64_t turn = samples_per_turn(count);
     while (count > 0) {
-        std::uint64_t samples = std::min(count, samples_per_turn);
-        for (Contender& contender : contenders)
-            if (contender.failure.empty())
-                take_turn(contender, samples, expected);
+        std::uint64_t samples = std::min(count, turn);
+        std::ranges::shuffle(order, random);
+        for (Contender* contender : order)
+            if (contender->failure.empty())
+                take_turn(*contender, samples, expected);
         count -= samples;
         round_done();
     }

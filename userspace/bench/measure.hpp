@@ -19,13 +19,15 @@ struct Contender {
     unsigned mark = 0;      ///< of its starts, see Stopwatch
 };
 
-/// Samples that a contender takes before it is the next one's turn. One more, the first, does not
-/// count: it meets what the method before left behind. After a fork, say, every page that the
-/// parent writes to has to be copied or claimed back.
-inline constexpr std::uint64_t samples_per_turn = 5;
+/// Samples that a contender takes before it is the next one's turn: of so many, few enough for a
+/// confidence interval, if possible. One more, the first, does not count: it meets what the method
+/// before left behind. After a fork, say, every page that the parent writes to has to be copied or
+/// claimed back.
+std::uint64_t samples_per_turn(std::uint64_t count);
 
 /// Takes @p count samples of each contender, in turns, so that what changes meanwhile changes for
-/// all. A failed start, or a child that does not end as @p expected, puts a contender out.
+/// all, and in another order each time, so that none follows the same one always. A failed start,
+/// or a child that does not end as @p expected, puts a contender out.
 /// @p round_done is called whenever each has had a turn.
 void measure(std::vector<Contender>& contenders, std::uint64_t count, ExitStatus expected,
              const std::function<void()>& round_done);

@@ -15,7 +15,7 @@ namespace spawntpl::bench {
 /// What one method needs, in relation to another one of the same group.
 struct Ratio {
     double value;
-    Interval interval;
+    std::optional<Interval> interval;
 };
 
 /// What one method needed for one program, or why that is not known.
@@ -30,7 +30,7 @@ struct Outcome {
     std::uint64_t count;
     std::optional<Distribution> ended{};
     std::optional<Distribution> returned{};
-    Interval median{};
+    std::optional<Interval> median{};  ///< unset: too few turns
     double drift = 0;
     std::map<std::string, Ratio> ratios{};  ///< by the name of the other method
     nlohmann::ordered_json extra{};         ///< members of the result

@@ -5,6 +5,8 @@
 
 #include <spawntpl/spawntpl.hpp>
 
+#include <algorithm>
+#include <array>
 #include <barrier>
 #include <thread>
 
@@ -13,6 +15,8 @@ namespace spawntpl::bench {
 namespace {
 
 constexpr std::uint64_t starts_per_sample = 64;
+
+constexpr std::array<std::string_view, 3> own_processes{"fork-thp", "python", "exec-loop"};
 
 // A helper for each thread needs a descriptor for each.
 constexpr ParentShape parent_of_many{
@@ -101,26 +105,31 @@ Entry in_threads(Entry entry, std::size_t threads) {
     return entry;
 }
 
+/// Empty, or what is wrong with a child of that backend that has ended.
+std::string why_not_counted(const Result<ExitStatus>& status, std::string_view served_by,
+                            std::string_view backend) {
+    if (!status)
+        return status.error().message();
+    if (!status->success())
+        return "a child failed";
+    return served_by == backend ? "" : "served by another backend: " + std::string(served_by);
+}
+
 class BatchRunner : public Runner {
 public:
-    BatchRunner(Template program, Command command)
-        : program_(std::move(program)), command_(std::move(command)) {}
+    BatchRunner(Template program, const Command& command)
+        : program_(std::move(program)), commands_(starts_per_sample, command) {}
 
     std::expected<Run, std::string> run() override {
         std::int64_t begin = now();
-        std::vector<Child> children;
-        children.reserve(starts_per_sample);
-        for (std::uint64_t i = 0; i < starts_per_sample; ++i) {
-            auto child = program_.spawn(command_);
+        auto children = program_.spawn_all(commands_);
+        for (Result<Child>& child : children) {
             if (!child)
                 return failure(child.error());
-            children.push_back(std::move(*child));
+            if (auto why = why_not_counted(child->wait(), child->backend(), backend());
+                !why.empty())
+                return std::unexpected(why);
         }
-        for (Child& child : children)
-            if (auto status = child.wait(); !status)
-                return failure(status.error());
-            else if (!status->success())
-                return std::unexpected("a child failed");
         children.clear();
         return share(begin);
     }
@@ -129,7 +138,7 @@ public:
 
 private:
     Template program_;
-    Command command_;
+    std::vector<Command> commands_;
 };
 
 class SupervisorRunner : public Runner {
@@ -148,10 +157,9 @@ public:
             auto result = supervisor_.next();
             if (!result)
                 return failure(result.error());
-            if (!(*result)->status)
-                return failure((*result)->status.error());
-            if (!(*result)->status->success())
-                return std::unexpected("a child failed");
+            if (auto why = why_not_counted((*result)->status, (*result)->backend, backend());
+                !why.empty())
+                return std::unexpected(why);
         }
         return share(begin);
     }
@@ -184,9 +192,11 @@ PreparedRunner prepare_supervisor(const Invocation& invocation) {
 
 }  // namespace
 
+bool can_start_in_threads(std::string_view method) {
+    return std::ranges::find(own_processes, method) == own_processes.end();
+}
+
 std::vector<Group> parallel_groups(const Selection& selection) {
-    // Those are processes, and not several threads of one.
-    constexpr std::array<std::string_view, 3> own_processes{"fork-thp", "python", "exec-loop"};
     std::vector<Group> groups;
     for (std::size_t threads : {1, 2, 4, 8}) {
         if (selection.quick && threads > 2)
@@ -195,20 +205,16 @@ std::vector<Group> parallel_groups(const Selection& selection) {
                     .program = "nolibc",
                     .parent = parent_of_many,
                     .count = usual_count(selection, 50),
-                    .variant = std::to_string(threads) + " at a time"};
+                    .variant = std::to_string(threads) + (threads == 1 ? " thread" : " threads")};
         group.extra = {{"workers", threads}};
-        for (Entry& entry : chosen_entries(selection, own_processes))
+        for (Entry& entry : chosen_entries(selection, can_start_in_threads))
             group.entries.push_back(in_threads(std::move(entry), threads));
+        if (threads == 1 && selection.methods.empty()) {
+            group.entries.push_back({"supervisor", prepare_supervisor});
+            group.entries.push_back({"batch", prepare_batch});
+        }
         groups.push_back(std::move(group));
     }
-    if (selection.methods.empty())
-        groups.push_back({.question = "parallel",
-                          .program = "nolibc",
-                          .parent = parent_of_many,
-                          .count = usual_count(selection, 50),
-                          .variant = "one thread",
-                          .entries = {{"supervisor", prepare_supervisor}, {"batch", prepare_batch}},
-                          .extra = {{"workers", 1}}});
     return groups;
 }
 

@@ -4,6 +4,7 @@
 #include "programs.hpp"
 #include "temporary_directory.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -44,13 +45,17 @@ private:
 
 }  // namespace
 
+bool can_search(std::string_view method) {
+    return std::ranges::find(cannot_search, method) == cannot_search.end();
+}
+
 std::vector<Group> path_groups(const Selection& selection) {
     auto directories = std::make_shared<const Directories>();
     Group plain{.question = "path",
                 .program = "nolibc",
                 .count = usual_count(selection),
                 .variant = "absolute path",
-                .entries = chosen_entries(selection, cannot_search)};
+                .entries = chosen_entries(selection, can_search)};
     std::vector<Group> groups{plain};
     for (std::size_t entries : {1, 14, 50})
         for (bool first : {true, false}) {

@@ -9,4 +9,7 @@ namespace spawntpl::bench {
 /// has it in the first or in the last.
 std::vector<Group> path_groups(const Selection& selection);
 
+/// Not what starts no program of anybody's choice, and what is made of a path.
+bool can_search(std::string_view method);
+
 }  // namespace spawntpl::bench

@@ -149,19 +149,39 @@ constexpr std::array table{
     Question{"env", "environment: its size, inherited, changed or prepared", environment_groups},
     Question{"mappings", "memory mappings of the parent", property_groups<3>},
     Question{"threads", "sleeping threads of the parent", property_groups<4>},
-    Question{"path", "a bare name, searched in PATH, against an absolute path", path_groups, true},
-    Question{"parallel", "several threads that start, a supervisor, a batch", parallel_groups,
-             true},
-    Question{"agent", "a mix of tools with pipes and directories, by workers", agent_groups, true},
+    Question{"path", "a bare name, searched in PATH, against an absolute path", path_groups, true,
+             can_search, false, false},
+    Question{"parallel", "several threads that start, a supervisor, a batch", parallel_groups, true,
+             can_start_in_threads, false, false},
+    Question{"agent", "a mix of tools with pipes and directories, by workers", agent_groups, true,
+             is_agent_method, false, false},
     Question{"template", "what a template costs, and after how many starts it pays", trade_groups,
-             true},
+             true, [](std::string_view) { return false; }, true, false},
 };
+
+const Question& find_question(std::string_view name) {
+    return *std::ranges::find(table, name, &Question::name);
+}
+
+/// The first option that the question does not take, as it was written; or empty.
+std::string refused(const Question& question, const Selection& selection) {
+    for (const std::string& method : selection.methods)
+        if (question.takes_method && !question.takes_method(method))
+            return "--method " + method;
+    if (!question.takes_program && !selection.programs.empty())
+        return "--program " + selection.programs.front();
+    for (std::size_t i = 0; i < selection.properties.size(); ++i)
+        if (!question.takes_parent && !selection.properties[i].empty())
+            return std::string(parent_properties()[i].option) + " " +
+                   std::to_string(selection.properties[i].front());
+    return {};
+}
 
 /// What the first property that was chosen asks; without any, about programs.
 const Question& question_of_properties(const Selection& selection) {
     for (std::size_t i = 0; i < selection.properties.size(); ++i)
         if (!selection.properties[i].empty())
-            return *std::ranges::find(table, parent_properties()[i].question, &Question::name);
+            return find_question(parent_properties()[i].question);
     return table.front();
 }
 
@@ -169,6 +189,13 @@ const Question& question_of_properties(const Selection& selection) {
 
 std::span<const Question> questions() {
     return table;
+}
+
+std::expected<void, std::string> check(const Selection& selection) {
+    for (const std::string& name : selection.questions)
+        if (std::string option = refused(find_question(name), selection); !option.empty())
+            return std::unexpected("the question '" + name + "' takes no " + option);
+    return {};
 }
 
 std::vector<Group> groups(const Selection& selection) {
@@ -180,7 +207,7 @@ std::vector<Group> groups(const Selection& selection) {
     };
     if (!selection.questions.empty()) {
         for (const std::string& name : selection.questions)
-            ask(*std::ranges::find(table, name, &Question::name));
+            ask(find_question(name));
     } else if (&implied != &table.front()) {
         return combinations(selection, implied.name, false);
     } else if (!selection.programs.empty()) {
@@ -194,11 +221,11 @@ std::vector<Group> groups(const Selection& selection) {
 }
 
 std::vector<Entry> chosen_entries(const Selection& selection,
-                                  std::span<const std::string_view> leave_out) {
+                                  bool (*takes_method)(std::string_view method)) {
     std::vector<Entry> entries;
     for (const Method& method : methods())
         if (selection.methods.empty()
-                ? std::ranges::find(leave_out, method.name) == leave_out.end()
+                ? !takes_method || takes_method(method.name)
                 : std::ranges::find(selection.methods, method.name) != selection.methods.end())
             entries.push_back(entry_of(method));
     return entries;
@@ -207,7 +234,7 @@ std::vector<Entry> chosen_entries(const Selection& selection,
 std::uint64_t usual_count(const Selection& selection) {
     // Instruction counts hardly vary, and a virtual machine that counts is slow.
     if (selection.unit == Unit::instructions)
-        return usual_count(selection, 10);
+        return usual_count(selection, least_turns);
     return usual_count(selection, 200);
 }
 

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "report.hpp"
 
-#include <cerrno>
-#include <cmath>
-#include <fstream>
-#include <system_error>
-
 namespace spawntpl::bench {
 
 namespace {
@@ -33,11 +28,17 @@ void add_distribution(json& entry, const std::string& prefix, const Distribution
     entry[prefix + "mean"] = distribution.mean;
 }
 
+void add_interval(json& entry, const std::string& prefix, const std::optional<Interval>& interval) {
+    entry[prefix + "low"] = interval ? json(interval->low) : json();
+    entry[prefix + "high"] = interval ? json(interval->high) : json();
+}
+
 json ratios_json(const Outcome& outcome) {
     json ratios = json::object();
-    for (const auto& [method, ratio] : outcome.ratios)
-        ratios[method] = {
-            {"value", ratio.value}, {"low", ratio.interval.low}, {"high", ratio.interval.high}};
+    for (const auto& [method, ratio] : outcome.ratios) {
+        ratios[method]["value"] = ratio.value;
+        add_interval(ratios[method], "", ratio.interval);
+    }
     return ratios;
 }
 
@@ -58,8 +59,7 @@ json outcome_json(const Outcome& outcome, const Report& report) {
     entry["n"] = outcome.count;
     add_distribution(entry, "", *outcome.ended);
     add_distribution(entry, "return_", *outcome.returned);
-    entry["p50_low"] = outcome.median.low;
-    entry["p50_high"] = outcome.median.high;
+    add_interval(entry, "p50_", outcome.median);
     if (report.unit == Unit::ns)
         entry["per_second"] = 1e9 / outcome.ended->mean;
     else {
@@ -71,11 +71,6 @@ json outcome_json(const Outcome& outcome, const Report& report) {
     return entry;
 }
 
-std::unexpected<std::string> failure(const std::string& what, const std::string& path) {
-    return std::unexpected("cannot " + what + " '" + path +
-                           "': " + std::generic_category().message(errno));
-}
-
 }  // namespace
 
 json to_json(const Report& report) {
@@ -85,26 +80,6 @@ json to_json(const Report& report) {
               {"not_measured", json::array()}};
     for (const Outcome& outcome : report.outcomes)
         root[outcome.ended ? "results" : "not_measured"].push_back(outcome_json(outcome, report));
-    return root;
-}
-
-std::expected<void, std::string> write_json(const std::string& path, const json& root) {
-    std::ofstream file(path);
-    file << root.dump(2) << '\n';
-    file.close();
-    if (!file)
-        return failure("write", path);
-    return {};
-}
-
-std::expected<json, std::string> read_json(const std::string& path) {
-    std::ifstream file(path);
-    if (!file)
-        return failure("read", path);
-    json root = json::parse(file, nullptr, false);
-    if (root.is_discarded() || !root.is_object() || root.value("schema", 0) != 1 ||
-        !root.contains("results") || !root["results"].is_array())
-        return std::unexpected("'" + path + "' is not a result of this benchmark, schema 1");
     return root;
 }
 

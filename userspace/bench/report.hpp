@@ -6,8 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <expected>
-#include <string>
 #include <vector>
 
 namespace spawntpl::bench {
@@ -20,12 +18,5 @@ struct Report {
 
 /// As bench.schema.json says.
 nlohmann::ordered_json to_json(const Report& report);
-
-/// Writes a file, or says why not.
-std::expected<void, std::string> write_json(const std::string& path,
-                                            const nlohmann::ordered_json& root);
-
-/// Reads one that was written before, or says why not.
-std::expected<nlohmann::ordered_json, std::string> read_json(const std::string& path);
 
 }  // namespace spawntpl::bench

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stages.hpp"
 
+#include "interruption.hpp"
 #include "methods.hpp"
 #include "programs.hpp"
 
@@ -83,6 +84,7 @@ std::expected<json, std::string> measure_stages(const Selection& selection, Prog
             if (!is_there(*find_method(method), *invocation))
                 continue;
             auto seen = run_spawnlat(*tool, *invocation, program, method, count);
+            end_if_interrupted();
             if (!seen)
                 return std::unexpected(seen.error());
             list.push_back({{"program", program},

@@ -10,7 +10,7 @@ namespace spawntpl::bench {
 
 namespace {
 
-constexpr std::size_t resamples = 400;
+constexpr std::size_t resamples = 2'000;
 
 std::int64_t nearest_rank(const std::vector<std::int64_t>& sorted, std::size_t percent) {
     return sorted[(sorted.size() * percent + 99) / 100 - 1];
@@ -25,6 +25,22 @@ std::int64_t median(std::vector<std::int64_t>& samples) {
 std::int64_t median(std::span<const std::int64_t> samples) {
     std::vector<std::int64_t> copy(samples.begin(), samples.end());
     return median(copy);
+}
+
+struct Sample {
+    std::int64_t value;
+    std::size_t turn;
+};
+
+/// Of so many samples: each as often as its turn was drawn.
+std::int64_t median(const std::vector<Sample>& sorted, const std::vector<std::uint32_t>& drawn,
+                    std::size_t size) {
+    std::size_t seen = 0;
+    auto middle = std::ranges::find_if(sorted, [&](const Sample& sample) {
+        seen += drawn[sample.turn];
+        return seen >= (size + 1) / 2;
+    });
+    return middle->value;
 }
 
 }  // namespace
@@ -42,30 +58,40 @@ Distribution distribution(std::vector<std::int64_t> samples) {
 
 std::vector<double> resampled_medians(std::span<const std::int64_t> samples, std::size_t turn) {
     std::size_t turns = (samples.size() + turn - 1) / turn;
+    if (turns < least_turns)
+        return {};
+    // Sorted once: what is drawn is then only counted.
+    std::vector<Sample> sorted;
+    for (std::size_t i = 0; i < samples.size(); ++i)
+        sorted.push_back({samples[i], i / turn});
+    std::ranges::sort(sorted, {}, &Sample::value);
     // A seed of its own would make two reports of one measurement differ.
     std::mt19937_64 random(turns);
     std::uniform_int_distribution<std::size_t> choose(0, turns - 1);
     std::vector<double> medians;
-    std::vector<std::int64_t> drawn;
     for (std::size_t i = 0; i < resamples; ++i) {
-        drawn.clear();
+        std::vector<std::uint32_t> drawn(turns);
+        std::size_t size = 0;
         for (std::size_t k = 0; k < turns; ++k) {
-            std::size_t first = choose(random) * turn;
-            auto part = samples.subspan(first, std::min(turn, samples.size() - first));
-            drawn.insert(drawn.end(), part.begin(), part.end());
+            std::size_t chosen = choose(random);
+            ++drawn[chosen];
+            size += std::min(turn, samples.size() - chosen * turn);
         }
-        medians.push_back(static_cast<double>(median(drawn)));
+        medians.push_back(static_cast<double>(median(sorted, drawn, size)));
     }
     return medians;
 }
 
-Interval confidence(std::vector<double> values) {
+std::optional<Interval> confidence(std::vector<double> values) {
+    if (values.empty())
+        return {};
     std::ranges::sort(values);
     std::size_t tail = values.size() / 40;
-    return {values[tail], values[values.size() - 1 - tail]};
+    return Interval{values[tail], values[values.size() - 1 - tail]};
 }
 
-Interval confidence_of_ratio(std::span<const double> medians, std::span<const double> to) {
+std::optional<Interval> confidence_of_ratio(std::span<const double> medians,
+                                            std::span<const double> to) {
     std::vector<double> ratios;
     std::ranges::transform(medians, to, std::back_inserter(ratios), std::divides());
     return confidence(std::move(ratios));

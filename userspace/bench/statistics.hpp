@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,16 +27,21 @@ struct Interval {
     double high;
 };
 
+/// With fewer turns the bootstrap's intervals are far too narrow: there is none.
+inline constexpr std::size_t least_turns = 12;
+
 /// Medians of what chance could have made of the samples: the bootstrap. Whole turns are drawn, as
 /// what disturbs one start disturbs its neighbours. Lists of the same length get the same turns, so
-/// that the quotients of two methods' medians are a bootstrap of their ratio.
+/// that the quotients of two methods' medians are a bootstrap of their ratio. Empty for too few
+/// turns.
 std::vector<double> resampled_medians(std::span<const std::int64_t> samples, std::size_t turn);
 
-/// Of values that were resampled.
-Interval confidence(std::vector<double> values);
+/// Of values that were resampled, unless there are none.
+std::optional<Interval> confidence(std::vector<double> values);
 
 /// Of the ratio of two methods that took turns.
-Interval confidence_of_ratio(std::span<const double> medians, std::span<const double> to);
+std::optional<Interval> confidence_of_ratio(std::span<const double> medians,
+                                            std::span<const double> to);
 
 /// How far the medians of the first and the second half are apart, in parts of the median: 0 where
 /// counting again gives the same count.

@@ -13,6 +13,9 @@ namespace {
 
 constexpr double bar_width = 24;
 
+// Of fewer the 99th percentile is the maximum.
+constexpr std::uint64_t least_for_p99 = 100;
+
 /// Of one group.
 using Rows = std::vector<const Outcome*>;
 
@@ -40,8 +43,12 @@ std::string bar(std::int64_t value, std::int64_t largest) {
 
 void print_row(std::ostream& out, const Outcome& outcome, std::int64_t largest) {
     out << "  " << std::left << std::setw(23) << outcome.method << std::right << std::setw(11)
-        << thousands(outcome.ended->p50) << std::setw(11) << thousands(outcome.ended->p99)
-        << std::setw(11) << thousands(outcome.returned->p50);
+        << thousands(outcome.ended->p50) << std::setw(11);
+    if (outcome.count >= least_for_p99)
+        out << thousands(outcome.ended->p99);
+    else
+        out << '-';
+    out << std::setw(11) << thousands(outcome.returned->p50);
     auto ratio = outcome.ratios.find(std::string(reference_method));
     if (ratio != outcome.ratios.end())
         out << std::setw(8) << std::setprecision(2) << ratio->second.value << "x"

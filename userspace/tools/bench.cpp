@@ -3,10 +3,12 @@
 #include "commands.hpp"
 #include "compare.hpp"
 #include "environment.hpp"
+#include "interruption.hpp"
 #include "methods.hpp"
 #include "programs.hpp"
 #include "questions.hpp"
 #include "report.hpp"
+#include "result_file.hpp"
 #include "stages.hpp"
 #include "view.hpp"
 
@@ -14,7 +16,9 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
+#include <signal.h>
 #include <unistd.h>
 
 namespace spawntpl::tools {
@@ -30,9 +34,13 @@ struct BenchOptions {
     std::string compare;
 };
 
-int complain(const std::string& text) {
+// How the subcommand ends, beside 0, and 125 for a wrong command line.
+constexpr int not_all_measured = 1;
+constexpr int slower_than_before = 2;
+
+int complain(const std::string& text, int status = not_all_measured) {
     std::cerr << "spawntpl bench: " << text << '\n';
-    return 1;
+    return status;
 }
 
 /// What was asked for by name must be there; of the ordinary selection, what works here.
@@ -44,53 +52,89 @@ int say_failures(const bench::Report& report, const bench::Selection& selection)
     auto failures = std::ranges::count_if(report.outcomes, [&](const bench::Outcome& outcome) {
         return is_failure(outcome, selection);
     });
-    return failures == 0 ? 0
-                         : complain(std::to_string(failures) + " of " +
-                                    std::to_string(report.outcomes.size()) +
-                                    " combinations could not be measured");
+    if (failures != 0)
+        return complain(std::to_string(failures) + " of " + std::to_string(report.outcomes.size()) +
+                        " combinations could not be measured");
+    auto is_measured = [](const bench::Outcome& outcome) { return outcome.ended.has_value(); };
+    if (std::ranges::none_of(report.outcomes, is_measured))
+        return complain("nothing could be measured");
+    return 0;
 }
 
-/// Before minutes are spent on what could not be kept, or not be compared.
-std::expected<nlohmann::ordered_json, std::string> check_files(const BenchOptions& options) {
-    nlohmann::ordered_json old;
-    if (!options.compare.empty()) {
-        auto read = bench::read_json(options.compare);
-        if (!read)
-            return read;
-        old = std::move(*read);
-    }
-    if (!options.json.empty())
-        if (auto written = bench::write_json(options.json, nullptr); !written)
-            return std::unexpected(written.error());
-    return old;
+int say_changes(const nlohmann::ordered_json& old, const nlohmann::ordered_json& json) {
+    bench::Comparison comparison = bench::compare(std::cout, old, json);
+    if (comparison.fail_now != 0)
+        return complain(std::to_string(comparison.fail_now) + " could be measured before");
+    if (comparison.slower != 0)
+        return complain(std::to_string(comparison.slower) + " have become slower",
+                        slower_than_before);
+    return 0;
+}
+
+/// Throws what the parser does: nothing that was asked for is left out silently.
+void check_options(const BenchOptions& options) {
+    const bench::Selection& selection = options.selection;
+    if (auto checked = bench::check(selection); !checked)
+        throw CLI::ValidationError(checked.error());
+    if (!options.stages)
+        return;
+    auto refuse = [](const std::string& option) {
+        throw CLI::ValidationError("--stages takes no " + option);
+    };
+    if (!selection.questions.empty())
+        refuse("question: " + selection.questions.front());
+    for (std::size_t i = 0; i < selection.properties.size(); ++i)
+        if (!selection.properties[i].empty())
+            refuse(std::string(bench::parent_properties()[i].option));
+    if (!options.compare.empty())
+        refuse("--compare");
+    if (options.unit != to_string(bench::Unit::ns))
+        refuse("--unit " + options.unit);
+}
+
+/// What is named twice is measured once.
+template <typename Value>
+void drop_repeated(std::vector<Value>& values) {
+    std::vector<Value> once;
+    for (Value& value : values)
+        if (std::ranges::find(once, value) == once.end())
+            once.push_back(std::move(value));
+    values = std::move(once);
 }
 
 int stages(const BenchOptions& options, const nlohmann::ordered_json& environment,
-           bench::Progress& progress) {
+           bench::Progress& progress, std::optional<bench::ResultFile>& file) {
     auto stages = bench::measure_stages(options.selection, progress);
     if (!stages)
         return complain("cannot measure stages: " + stages.error());
     bench::print_stages(std::cout, *stages);
     nlohmann::ordered_json json = bench::to_json({bench::Unit::ns, environment, {}});
     json["stages"] = std::move(*stages);
-    if (!options.json.empty())
-        if (auto written = bench::write_json(options.json, json); !written)
+    if (file)
+        if (auto written = file->write(json); !written)
             return complain(written.error());
     return 0;
 }
 
-int bench(BenchOptions options) {
-    // What others left open would be part of each parent.
-    close_range(STDERR_FILENO + 1, ~0U, 0);
-    bench::Selection& selection = options.selection;
-    selection.unit =
-        options.unit == to_string(bench::Unit::ns) ? bench::Unit::ns : bench::Unit::instructions;
+int measure(const BenchOptions& options) {
+    const bench::Selection& selection = options.selection;
     bench::Calibration calibration = bench::calibrate();
     if (auto checked = bench::check(selection.unit, calibration); !checked)
         return complain(checked.error());
-    auto old = check_files(options);
-    if (!old)
-        return complain(old.error());
+    std::optional<nlohmann::ordered_json> old;
+    if (!options.compare.empty()) {
+        auto read = bench::read_result(options.compare);
+        if (!read)
+            return complain(read.error());
+        old = std::move(*read);
+    }
+    std::optional<bench::ResultFile> file;
+    if (!options.json.empty()) {
+        auto opened = bench::ResultFile::open(options.json);
+        if (!opened)
+            return complain(opened.error());
+        file.emplace(std::move(*opened));
+    }
     std::optional<int> pinned_to;
     if (options.pin) {
         auto cpu = bench::pin_to_one_cpu();
@@ -102,18 +146,37 @@ int bench(BenchOptions options) {
     bench::Progress progress(std::cerr, isatty(STDERR_FILENO));
     auto environment = bench::environment(selection.unit, calibration, pinned_to);
     if (options.stages)
-        return stages(options, environment, progress);
+        return stages(options, environment, progress, file);
     bench::Report report{selection.unit, environment, bench::run(selection, progress)};
     bench::print(std::cout, report);
     nlohmann::ordered_json json = bench::to_json(report);
-    if (!options.json.empty())
-        if (auto written = bench::write_json(options.json, json); !written)
+    if (file)
+        if (auto written = file->write(json); !written)
             return complain(written.error());
     int status = say_failures(report, selection);
-    if (!old->is_null())
-        if (std::size_t slower = bench::compare(std::cout, *old, json); slower != 0)
-            status = complain(std::to_string(slower) + " have become slower");
-    return status;
+    int change = old ? say_changes(*old, json) : 0;
+    return status != 0 ? status : change;
+}
+
+int bench(BenchOptions options) {
+    check_options(options);
+    // What others left open would be part of each parent.
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    bench::Selection& selection = options.selection;
+    selection.unit =
+        options.unit == to_string(bench::Unit::ns) ? bench::Unit::ns : bench::Unit::instructions;
+    drop_repeated(selection.questions);
+    drop_repeated(selection.programs);
+    for (auto& values : selection.properties)
+        drop_repeated(values);
+    try {
+        bench::Interruptions interruptions;
+        return measure(options);
+    } catch (const bench::Interrupted& interrupted) {
+        // So that a script that waits for this one ends, too.
+        raise(interrupted.signal);
+        return not_all_measured;
+    }
 }
 
 template <typename Table>
