@@ -15,8 +15,12 @@ set grid ytics lc rgb "#cccccc"
 STAGES = ("create", "wakeup", "setup", "exec", "link", "run", "zombie")
 
 # What figures show; helper and python are processes of their own with costs of their own.
-LINES = ("fork", "fork-thp", "vfork", "posix_spawn", "helper", "python", "clone3", "kernel")
-BARS = ("fork", "vfork", "posix_spawn", "clone3", "warm", "kernel", "kernel-nowait")
+LINES = ("fork", "fork-thp", "vfork", "safe-clone3", "posix_spawn", "helper", "python", "clone3", "warm", "kernel")
+BARS = ("fork", "vfork", "safe-clone3", "posix_spawn", "clone3", "warm", "kernel", "kernel-nowait")
+
+# gnuplot has five of its own, and begins again with the first: a solid line.
+DASHES = ("1", "2", "3", "4", "5", "(16,4,2,4,2,4)", "(2,6)", "(20,6)", "(10,2,2,2)", "(6,6,2,6)", "(24,4,8,4)",
+          "(3,3)")
 
 
 class FigureError(Exception):
@@ -56,7 +60,7 @@ def lines(path, title, xlabel, ylabel, series, logx=True, logy=True):
     plots = []
     for number, (name, points) in enumerate(series.items(), 1):
         script += block(f"s{number}", sorted(points))
-        plots.append(f"$s{number} using 1:2 with linespoints dt {number} pt {number} lw 1.5 "
+        plots.append(f"$s{number} using 1:2 with linespoints dt {DASHES[number - 1]} pt {number} lw 1.5 "
                      f"lc rgb 'black' title {quoted(name)}")
     gnuplot(script + "plot " + ", ".join(plots) + "\n")
     return True
@@ -68,16 +72,33 @@ def bars(path, title, ylabel, groups, series, logy=False, stacked=False):
               if any(value is not None for value in values)}
     if not groups or not series:
         return False
+    if logy:
+        return dots(path, title, ylabel, groups, series)
     script = header(path, title, width=max(760, 70 * len(groups)))
     script += f'set ylabel "{ylabel}"\nset style fill pattern border -1\nset boxwidth 0.9\n'
     script += "set style data histograms\nset style histogram "
     script += "rowstacked\n" if stacked else "clustered gap 1\n"
     script += "set xtics rotate by -30\nset bmargin 6\n"
-    script += "set logscale y\n" if logy else "set yrange [0:]\n"
+    script += "set yrange [0:]\n"
     script += block("d", [[quoted(group), *(values[index] for values in series.values())]
                           for index, group in enumerate(groups)])
     plots = [f"$d using {column}:xtic(1) lc rgb 'black' fs pattern {column - 2} title {quoted(name)}"
              for column, name in enumerate(series, 2)]
+    gnuplot(script + "plot " + ", ".join(plots) + "\n")
+    return True
+
+
+def dots(path, title, ylabel, groups, series):
+    """On an axis without a 0 a bar's length says nothing."""
+    script = header(path, title, width=max(760, 70 * len(groups)), height=480)
+    script += f'set ylabel "{ylabel}"\nset logscale y\nset xrange [-0.5:{len(groups) - 0.5}]\n'
+    places = ", ".join(f"{quoted(group)} {index}" for index, group in enumerate(groups))
+    script += f"set xtics rotate by -30 ({places})\nset bmargin 6\n"
+    script += block("d", [[index, *(values[index] for values in series.values())] for index in range(len(groups))])
+    # Beside each other, where several need the same.
+    shifts = [(number - (len(series) - 1) / 2) * 0.8 / len(series) for number in range(len(series))]
+    plots = [f"$d using ($1 + {shift:.3f}):{column} with points pt {column - 1} lc rgb 'black' title {quoted(name)}"
+             for column, (name, shift) in enumerate(zip(series, shifts, strict=True), 2)]
     gnuplot(script + "plot " + ", ".join(plots) + "\n")
     return True
 
@@ -123,7 +144,7 @@ def draw_programs(machine, results, path):
 def draw_starts(results, path):
     series = {method: [(row["starts"], row["per_second"])
                        for row in results.select("starts", method=method)] for method in LINES}
-    yield "native-starts", lines(path("native-starts"), "Starts in a row", "starts",
+    yield "native-starts", lines(path("native-starts"), "Starts by each method, in turns", "starts",
                                  "starts per second", series, logy=False)
 
 
@@ -132,7 +153,7 @@ def draw_path(results, path):
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     series = {method: [scaled(results.p50("path", variant=variant, method=method))
                        for variant in variants]
-              for method in ("vfork", "posix_spawn", "clone3", "kernel")}
+              for method in ("vfork", "posix_spawn", "clone3", "warm", "kernel")}
     yield "native-path", bars(path("native-path"), "A bare name against a path",
                               "start, exit and wait, µs", variants, series)
 

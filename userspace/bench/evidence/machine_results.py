@@ -3,6 +3,20 @@
 
 import json
 
+# What answers and figures take for granted of a row.
+MEMBERS = {"question": str, "program": str, "method": str, "pinned": bool, "parent": dict, "n": int, "p50": int,
+           "return_p50": int, "ratio": dict}
+
+
+class NoResults(Exception):
+    pass
+
+
+def is_result(root):
+    return isinstance(root, dict) and isinstance(root.get("results"), list) and all(
+        isinstance(row, dict) and all(isinstance(row.get(name), kind) for name, kind in MEMBERS.items())
+        for row in root["results"])
+
 
 class Results:
     def __init__(self, root):
@@ -16,7 +30,20 @@ class Results:
     @classmethod
     def read(cls, path):
         """None where there is no such machine."""
-        return cls(json.loads(path.read_text())) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            root = json.loads(path.read_text())
+        except ValueError as error:
+            raise NoResults(f"{path}: {error}") from None
+        if not is_result(root):
+            raise NoResults(f"{path} is not a result of the benchmark")
+        return cls(root)
+
+    def load(self):
+        """What else the machine did, or None: the mean of a minute."""
+        text = self.environment.get("load")
+        return float(text.split()[0]) if text else None
 
     def select(self, question, pinned=False, **wanted):
         """Rows of a question; a wanted member is looked for in the row, then in its parent."""
@@ -31,6 +58,12 @@ class Results:
     def p50(self, question, **wanted):
         row = self.one(question, **wanted)
         return row["p50"] if row else None
+
+    def ends(self, question, member_name, method):
+        """The rows with the smallest and the largest value of what a question varies, or None."""
+        rows = sorted(self.select(question, method=method, variant=None),
+                      key=lambda row: row["parent"][member_name])
+        return (rows[0], rows[-1]) if len(rows) > 1 else None
 
     def methods(self, question, **wanted):
         return list(dict.fromkeys(row["method"] for row in self.select(question, **wanted)))

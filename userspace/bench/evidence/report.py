@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Writes the report: for each question a figure, an answer of one sentence, and what it cannot show."""
+"""Writes the report: for each question a figure, an answer, and what it cannot show; and its details."""
 
 import json
 from pathlib import Path
 
 import answers
 
-LITERATURE = json.loads((Path(__file__).parent / "literature.json").read_text())
+PUBLISHED = json.loads((Path(__file__).parent / "literature.json").read_text())
 
 # The question, its figures, who answers it, and the caveat.
 QUESTIONS = (
@@ -25,76 +25,118 @@ QUESTIONS = (
     ("What does a bare name cost?", ("native-path",), answers.path,
      "Empty directories, all in the kernel's cache of names."),
     ("Do starts scale?", ("native-parallel",), answers.parallel,
-     "As many CPUs as the environment below says; more threads than those only queue."),
+     "As many CPUs as the details say; with more threads than those one starts while another waits."),
     ("What of a real program's start is the start?", ("native-start", "vm-start", "native-stages",
                                                       "vm-phases"), answers.programs,
-     "In a virtual machine libc's start-up pays for CPUID exits that no count shows."),
-    ("What is left of it in a mix of tools?", ("native-agent",), answers.agent,
+     "A call of `kernel` returns when the program is loaded, one of vfork, clone3 or posix_spawn when the child has "
+     "left the caller's memory, fork's before the exec. In a virtual machine libc's start-up pays for CPUID exits that no count shows."),
+    ("What is left of it in a mix of tools?", ("native-agent",), lambda machines: answers.agent(machines, PUBLISHED["rfc"]),
      "The mix is ours, of the shape that the RFC of May 2026 gave: 6,144 calls, 16 in flight; its "
      "own benchmark is not public, its baseline most likely Python's subprocess."),
     ("When does a template pay?", (), answers.trade,
-     "The kernel's memory is the growth of all its slab caches during 500 templates."),
+     "The kernel's memory is the growth of all its slab caches during many templates, as a mean."),
 )
+
+# Before the first measurement, of each CPU in the mean over a minute.
+MOST_LOAD = 0.5
+
+# What has one reason and is listed one by one.
+MOST_NAMES = 8
 
 CANNOT_SHOW = """\
 - Instruction counts (vm) are exact and show work: not cache or TLB misses, not other CPUs, not what leaving a
   virtual machine costs. Where two boots or the halves of a run differ by more than 0.1 % a figure is marked `*`.
-- Times (native) are of one machine, shared with whatever its host does. p50 over interleaved turns of five starts,
-  ratios with a 95 % bootstrap interval.
+- Times (native) are of one machine, shared with whatever its host does. p50 over turns of up to five starts, in
+  another order each round; ratios with a 95 % bootstrap interval, of twelve turns or more. The ends of a range (10 to
+  10,000 descriptors) are measured one after the other: of times compare methods, not ends.
 - This kernel is patched in the virtual machine only: times of the kernel's calls need a machine that boots it.
 """
 
 
 def environment(name, results):
-    known = {key: value for key, value in results.environment.items()
-             if key in ("kernel", "cpu", "cpus", "hypervisor", "accel", "governor", "libc", "compiler",
-                        "clocksource", "huge_pages", "load", "series", "spawntpl")}
-    words = ", ".join(f"{key} {'unknown' if value is None else value}" for key, value in known.items())
+    known = {key: value for key, value in results.environment.items() if key not in ("calibration", "clock", "machine", "pinned_to")}
+    words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in known.items())
     return f"- **{name}**: {words}"
+
+
+def shown(value):
+    if isinstance(value, dict):
+        return " ".join(value) or "none"
+    return "unknown" if value is None else value
+
+
+def busy(machines):
+    """Times of a machine with something else to do are said to be that before they are shown."""
+    native = machines["native"]
+    load, cpus = (native.load(), native.environment.get("cpus")) if native else (None, None)
+    if load is None or not cpus or load <= MOST_LOAD * cpus:
+        return []
+    return [f"**The machine was busy** when times were taken: a load of {load:.1f} on {cpus} CPUs before the first.", ""]
 
 
 def question(number, entry, machines, drawn):
     title, names, answer, caveat = entry
-    text = [f"### {number}. {title}", "", answer(machines), "", f"*{caveat}*", ""]
+    answered = answer(machines)
+    # After a table, what follows would be a row of it.
+    text = [f"### {number}. {title}", "", answered, *([""] if answered.endswith("|") else []), f"*{caveat}*", ""]
     figures = " ".join(f"![{name}]({name}.svg)" for name in names if name in drawn)
     return text + ([figures, ""] if figures else [])
 
 
 def literature(machines):
-    rows = ["| what | published | source | here |", "|---|---:|---|---:|"]
-    for entry in LITERATURE:
-        rows.append(f"| {entry['what']} | {entry['published']} | {entry['source']} | "
-                    f"{answers.ours(machines['native'], entry['ours'])} |")
-    rows.append("| a tool mix through templates, calls per second | +2.0 % to +5.0 % | RFC of May 2026 "
-                f"| {answers.agent_gain(machines, answers.COLD)} |")
+    native = machines["native"]
+    rows = ["| what | published | how | source | here |", "|---|---:|---|---|---:|"]
+    for entry in PUBLISHED["ratios"]:
+        here = "; ".join(answers.ours(native, wanted) for wanted in entry["ours"])
+        rows.append(f"| {entry['what']} | {entry['published']} | {entry['how']} | [{entry['source']}]({entry['url']}) "
+                    f"| {here} |")
+    rows += ["", "What this project measured first, on another machine:", "", "| what | then | how | here |",
+             "|---|---:|---|---:|"]
+    rows += [f"| {entry['what']} | {entry['figure']} | {entry['how']} | {answers.ours(native, entry['ours'])} |"
+             for entry in PUBLISHED["earlier"]]
     return rows
 
 
 def not_measured(machines):
-    lines = {}
+    """By the reason; of each method, what it was asked."""
+    reasons = {}
     for name, results in machines.items():
         if not results:
-            lines.setdefault("no such machine here, or it was not asked", []).append(name)
+            reasons.setdefault("no such machine here, or it was not asked", {})[name] = []
             continue
         for row in results.not_measured:
-            lines.setdefault(row["reason"], []).append(f"{name} {row['method']}")
+            questions = reasons.setdefault(row["reason"], {}).setdefault(f"{name} {row['method']}", [])
+            if row["question"] not in questions:
+                questions.append(row["question"])
         for entry in results.skipped:
-            lines.setdefault(entry["why"], []).append(f"{name} {entry['what']}")
-    return [f"- {', '.join(dict.fromkeys(what))}: {reason}" for reason, what in lines.items()]
+            reasons.setdefault(entry["why"], {})[f"{name} {entry['what']}"] = []
+    return [f"- {shortened(what)}: {reason}" for reason, what in reasons.items()]
+
+
+def shortened(what):
+    names = [f"{name} ({', '.join(questions)})" if questions else name for name, questions in what.items()]
+    return ", ".join(names) if len(names) <= MOST_NAMES else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
 def text(machines, drawn):
     lines = ["<!-- Made by `make evidence`. -->", "# What starts cost", "",
              "Start, exit and wait of one child, median, unless something else is said; nolibc is a program of two "
              "instructions. `clone3` and `kernel` are this project's backends, in one run with the others and in turns.",
-             "", "## Where a template does not help", "", *answers.where_not(machines), "",
+             "", *busy(machines), "## Where a template does not help", "", *answers.where_not(machines), "",
              "## Questions", ""]
     for number, entry in enumerate(QUESTIONS, 1):
         lines += question(number, entry, machines, drawn)
     lines += ["## What others have published", "", *literature(machines), "",
               "Other machines, kernels and decades: the direction is to be compared, not the digits.", "",
-              "## Where the instructions went", "", *answers.functions(machines["vm"]), "",
-              "## What this cannot show", "", CANNOT_SHOW, "## Not measured", "", *not_measured(machines),
-              "", "## Environment", ""]
+              "## What this cannot show", "", CANNOT_SHOW,
+              "Which functions the instructions are in, what was not measured and why, and the machines: "
+              "[details](details.md)."]
+    return "\n".join(lines) + "\n"
+
+
+def details(machines):
+    lines = ["<!-- Made by `make evidence`. -->", "# What starts cost: details", "",
+             "## Where the instructions went", "", *answers.functions(machines["vm"]), "",
+             "## Not measured", "", *not_measured(machines), "", "## Environment", ""]
     lines += [environment(name, results) for name, results in machines.items() if results]
     return "\n".join(lines) + "\n"
