@@ -115,13 +115,21 @@ class BenchTest(unittest.TestCase):
                 self.assertGreater(int((self.top / "git.maps").read_text()), 300)
                 self.assertEqual(int((self.top / "git.threads").read_text()), 9)
 
+    def test_more_memory_than_there_is_is_not_touched(self):
+        written, _ = self.bench("--rss-mib", "1000000", "--method", "vfork", "--method", "python",
+                                "--method", "fork-thp", "--program", "nolibc", "--n", "1", status=1)
+        self.assertEqual(written["results"], [])
+        self.assertEqual(len(written["not_measured"]), 3)
+        for row in written["not_measured"]:
+            self.assertRegex(row["reason"], "cannot touch 1000000 MiB: [0-9]+ MiB are available")
+
     def test_a_missing_program_is_not_measured(self):
         written, result = self.bench("--program", "git", "--n", "1", path="/nonexistent", status=1)
         self.assertEqual(written["results"], [])
         for row in written["not_measured"]:
             self.assertFalse(row["unavailable"])
             self.assertIn("git", row["reason"])
-        self.assertIn("Not measured", result.stdout)
+        self.assertRegex(result.stdout, "Not measured:\n.* \\(start: git\\): ")
 
     def test_a_program_that_fails_is_not_measured(self):
         self.tool("true", "#!/bin/sh\nexit 3\n")
@@ -143,6 +151,19 @@ class BenchTest(unittest.TestCase):
         self.assertGreater(int((self.top / "git.rss").read_text().split()[1]), 20 * 1024)
         self.assertGreater(int((self.top / "git.maps").read_text()), 300)
         self.assertEqual(int((self.top / "git.threads").read_text()), 9)
+
+    def test_a_worker_of_the_mix_is_as_described(self):
+        self.tool("stat", "#!/bin/sh\nls /proc/$PPID/fd | wc -l >$0.fds\nenv -0 | tr -cd '\\0' | wc -c >$0.env\n")
+        for method, backend in (("posix_spawn", None), ("lib-posix_spawn", "posix_spawn"), ("python", None)):
+            with self.subTest(method=method):
+                written, _ = self.bench("agent", "--method", method, "--n", "1",
+                                        path=f"{self.top}:/usr/bin:/bin")
+                for row in written["results"]:
+                    self.assertEqual((row["parent"]["fds"], row["parent"]["env"]), (64, 20))
+                    self.assertEqual(row["backend"], backend)
+                # Calls that are under way have pipes.
+                self.assertIn(int((self.top / "stat.fds").read_text()), range(64, 64 + 5 * 16))
+                self.assertIn(int((self.top / "stat.env").read_text()), range(20, 25))
 
     def test_ratios_are_those_of_the_medians(self):
         written, _ = self.bench("--method", "vfork", "--method", "posix_spawn", "--method", "clone3",
@@ -226,6 +247,8 @@ class BenchTest(unittest.TestCase):
         created = rows["nolibc", "create clone3"]
         self.assertGreater(created["heap_bytes"], 0)
         self.assertLess(created["heap_bytes"], 100_000)
+        self.assertEqual(created["fds"], 0)
+        self.assertLess(rows["nolibc", "create lib-posix_spawn"]["kernel_slab_bytes"] or 0, 100_000)
         # Captured by a first start; what is held then is not in this process.
         if warm := rows.get(("true", "create warm")):
             self.assertNotIn("heap_bytes", warm)
@@ -268,6 +291,9 @@ class BenchTest(unittest.TestCase):
         self.assertIn(environment["pinned_to"], os.sched_getaffinity(0))
         self.assertTrue(written["results"][0]["pinned"])
         self.assertIn(os.uname().release, environment["kernel"])
+        self.assertRegex(environment["date"], "^20[0-9]{2}-[01][0-9]-[0-3][0-9]$")
+        for text in environment["mitigations"].values():
+            self.assertTrue(text.startswith("Mitigation"), text)
 
     def test_what_has_become_slower_is_said(self):
         chosen = ("--program", "nolibc", "--method", "vfork", "--method", "posix_spawn", "--n", "12")

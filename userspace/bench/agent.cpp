@@ -88,7 +88,8 @@ void serve(const Fd& socket, const MakeCalls& make, const std::string& directory
 
 class AgentRunner : public Runner {
 public:
-    explicit AgentRunner(std::vector<OwnProcess> workers) : workers_(std::move(workers)) {}
+    AgentRunner(std::vector<OwnProcess> workers, std::string_view backend)
+        : workers_(std::move(workers)), backend_(backend) {}
 
     std::expected<Run, std::string> run() override {
         std::int64_t begin = now();
@@ -105,14 +106,18 @@ public:
         return Run{each, each, ExitStatus::exited(0)};
     }
 
+    std::string_view backend() const override { return backend_; }
+
 private:
     std::vector<OwnProcess> workers_;
+    std::string_view backend_;
 };
 
 /// What a worker does: it says when it is ready, and makes its calls whenever it is asked to.
 using Serve = std::function<void(const Fd& socket)>;
 
-PreparedRunner prepare_workers(const Serve& serve, std::uint64_t count) {
+PreparedRunner prepare_workers(const Serve& serve, std::uint64_t count,
+                               std::string_view backend = {}) {
     std::vector<OwnProcess> workers;
     for (std::uint64_t i = 0; i < count; ++i) {
         auto worker = OwnProcess::start(serve);
@@ -124,15 +129,28 @@ PreparedRunner prepare_workers(const Serve& serve, std::uint64_t count) {
             return unavailable(answer->failure);
         workers.push_back(std::move(*worker));
     }
-    return std::make_unique<AgentRunner>(std::move(workers));
+    return std::make_unique<AgentRunner>(std::move(workers), backend);
 }
 
-PreparedRunner prepare_calls(const MakeCalls& make, const std::string& directory,
+/// A worker is such a parent as the results say.
+void as_described(const Fd& socket, const std::function<void()>& work) {
+    auto parent = Parent::make(parent_of_workers);
+    if (parent)
+        work();
+    else
+        send_answer(socket, parent.error());
+}
+
+PreparedRunner prepare_calls(const AgentMethod& method, const std::string& directory,
                              const Shape& shape) {
     auto work = [&](const Fd& socket) {
-        serve(socket, make, directory, shape.in_flight, calls_per_sample / shape.workers);
+        as_described(socket, [&] {
+            serve(socket, method.make, directory, shape.in_flight,
+                  calls_per_sample / shape.workers);
+        });
     };
-    return prepare_workers(work, shape.workers);
+    return prepare_workers(work, shape.workers,
+                           method.name == reference_method ? "" : backend_of(method.name));
 }
 
 PreparedRunner prepare_python_calls(const std::string& directory, const Shape& shape) {
@@ -141,8 +159,11 @@ PreparedRunner prepare_python_calls(const std::string& directory, const Shape& s
     nlohmann::json request{{"tools", agent_tools()},
                            {"directory", directory},
                            {"in_flight", shape.in_flight},
-                           {"count", calls_per_sample / shape.workers}};
-    auto work = [&](const Fd& socket) { execute_python(socket, "call_by_subprocess.py", request); };
+                           {"count", calls_per_sample / shape.workers},
+                           {"fds", parent_of_workers.fds}};
+    auto work = [&](const Fd& socket) {
+        as_described(socket, [&] { execute_python(socket, "call_by_subprocess.py", request); });
+    };
     return prepare_workers(work, shape.workers);
 }
 
@@ -180,8 +201,8 @@ std::vector<Group> agent_groups(const Selection& selection) {
         for (const AgentMethod& method : agent_methods())
             if (is_chosen(selection, method.name))
                 group.entries.push_back({std::string(method.name),
-                                         [workplace, shape, make = method.make](const Invocation&) {
-                                             return prepare_calls(make, workplace->path(), shape);
+                                         [workplace, shape, &method](const Invocation&) {
+                                             return prepare_calls(method, workplace->path(), shape);
                                          },
                                          true});
         groups.push_back(std::move(group));

@@ -2,8 +2,12 @@
 #include "environment.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iomanip>
+#include <sstream>
 #include <string>
 #include <system_error>
 
@@ -53,6 +57,28 @@ json or_null(const std::string& text) {
     return text.empty() ? json() : json(text);
 }
 
+/// Of the day, in UTC.
+std::string date() {
+    auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+    std::chrono::year_month_day day(today);
+    std::ostringstream text;
+    text << std::setfill('0') << static_cast<int>(day.year()) << '-' << std::setw(2)
+         << static_cast<unsigned>(day.month()) << '-' << std::setw(2)
+         << static_cast<unsigned>(day.day());
+    return text.str();
+}
+
+/// What the kernel says of each weakness of the CPU that it works around, which costs time.
+json mitigations() {
+    json list = json::object();
+    std::error_code error;
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/sys/devices/system/cpu/vulnerabilities", error))
+        if (std::string text = first_line(entry.path()); text.starts_with("Mitigation"))
+            list[entry.path().filename().string()] = text;
+    return list;
+}
+
 /// A hash of the kernel series that this was measured with, which only the caller can know.
 std::string series_hash() {
     const char* hash = std::getenv("SPAWNTPL_SERIES");
@@ -82,6 +108,7 @@ json environment(Unit unit, const Calibration& calibration, std::optional<int> p
     utsname system;
     uname(&system);
     return {
+        {"date", date()},
         {"spawntpl", SPAWNTPL_VERSION},
         {"series", or_null(series_hash())},
         {"kernel", std::string(system.release) + " " + system.version},
@@ -94,6 +121,7 @@ json environment(Unit unit, const Calibration& calibration, std::optional<int> p
         {"governor", or_null(first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))},
         {"huge_pages", or_null(first_line("/sys/kernel/mm/transparent_hugepage/enabled"))},
         {"load", first_line("/proc/loadavg")},
+        {"mitigations", mitigations()},
         {"libc", std::string("glibc ") + gnu_get_libc_version()},
         {"compiler", "g++ " __VERSION__},
         {"clock", "CLOCK_MONOTONIC"},

@@ -193,6 +193,10 @@ std::span<const Method> methods() {
     return table;
 }
 
+std::string_view backend_of(std::string_view method) {
+    return method.starts_with("lib-") ? method.substr(4) : method;
+}
+
 const Method* find_method(std::string_view name) {
     const Method* found = std::ranges::find(table, name, &Method::name);
     return found == table.end() ? nullptr : found;

@@ -98,6 +98,9 @@ inline constexpr std::array<std::string_view, 3> floor_methods{"exec-loop", "for
 
 std::span<const Method> methods();
 
+/// Of a method that is a backend of the library.
+std::string_view backend_of(std::string_view method);
+
 /// Null if there is none of that name.
 const Method* find_method(std::string_view name);
 

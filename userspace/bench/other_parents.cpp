@@ -110,6 +110,8 @@ PreparedRunner prepare_fork_of_huge_pages(const Invocation& invocation) {
 PreparedRunner prepare_python(const Invocation& invocation) {
     if (std::string why = why_no_python(); !why.empty())
         return unavailable(why);
+    if (auto room = check_memory(invocation.parent.rss_mib); !room)
+        return unavailable(room.error());
     return remote_runner([&](const Fd& socket) {
         execute_python(socket, "start_by_subprocess.py", request_of(invocation));
     });

@@ -117,6 +117,21 @@ std::span<const ParentProperty> parent_properties() {
     return properties;
 }
 
+std::uint64_t available_mib() {
+    std::ifstream file("/proc/meminfo");
+    for (std::string key; file >> key;)
+        if (std::uint64_t kib; key == "MemAvailable:" && file >> kib)
+            return kib / 1024;
+    return 0;
+}
+
+std::expected<void, std::string> check_memory(std::uint64_t mib) {
+    if (std::uint64_t available = available_mib(); mib > available)
+        return std::unexpected("cannot touch " + std::to_string(mib) + " MiB: " +
+                               std::to_string(available) + " MiB are available");
+    return {};
+}
+
 Memory::Memory(std::size_t size) : size_(size) {
     void* start = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (start != MAP_FAILED)
@@ -170,6 +185,8 @@ std::uint64_t Parent::mappings() {
 std::expected<void, std::string> Parent::touch_memory(std::uint64_t mib, bool huge_pages) {
     if (mib == 0)
         return {};
+    if (auto room = check_memory(mib); !room)
+        return room;
     touched_ = Memory(mib << 20);
     if (!touched_)
         return failure("cannot map " + std::to_string(mib) + " MiB");

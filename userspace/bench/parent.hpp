@@ -44,6 +44,12 @@ struct ParentProperty {
 
 std::span<const ParentProperty> parent_properties();
 
+/// Memory that this system could give to a parent now.
+std::uint64_t available_mib();
+
+/// Says why a parent cannot touch so much, before the system ends some program to make room for it.
+std::expected<void, std::string> check_memory(std::uint64_t mib);
+
 /// Anonymous memory that is given back in the end.
 class Memory {
 public:

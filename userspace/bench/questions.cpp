@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 
 namespace spawntpl::bench {
 
@@ -17,14 +16,6 @@ namespace {
 
 // Above it, as much again would not fit beside it, for the parents that are processes of their own.
 constexpr std::uint64_t part_of_memory = 4;
-
-std::uint64_t available_mib() {
-    std::ifstream file("/proc/meminfo");
-    for (std::string key; file >> key;)
-        if (std::uint64_t kib; key == "MemAvailable:" && file >> kib)
-            return kib / 1024;
-    return 0;
-}
 
 std::vector<std::string> chosen_programs(const Selection& selection, bool all) {
     if (!selection.programs.empty())
@@ -125,7 +116,7 @@ bool can_change(std::string_view method) {
 std::vector<Group> environment_groups(const Selection& selection) {
     std::vector<Group> groups = property_groups<2>(selection);
     // The rest is for who wants to know.
-    if (selection.questions.empty() || selection.unit == Unit::instructions || selection.quick)
+    if (selection.questions.empty() || selection.quick)
         return groups;
     const std::size_t inherited = groups.size();
     for (bool prepared : {false, true})

@@ -2,6 +2,7 @@
 #include "trade.hpp"
 
 #include "clock.hpp"
+#include "programs.hpp"
 
 #include <spawntpl/spawntpl.hpp>
 
@@ -11,13 +12,14 @@
 #include <fstream>
 
 #include <malloc.h>
+#include <sys/resource.h>
 
 namespace spawntpl::bench {
 
 namespace {
 
 // What one template holds is too little to be seen beside what else happens.
-constexpr std::size_t templates = 500;
+constexpr std::size_t templates = 4'000;
 
 constexpr std::string_view creation = "create ";
 
@@ -26,10 +28,6 @@ constexpr std::array<std::string_view, 4> backends_of_templates{"lib-posix_spawn
 
 /// What is made by the first start, and held by processes of its own.
 constexpr std::string_view captured = "warm";
-
-std::string backend_of(std::string_view method) {
-    return std::string(method == "lib-posix_spawn" ? "posix_spawn" : method);
-}
 
 class CreationRunner : public Runner {
 public:
@@ -84,20 +82,52 @@ Held held_now() {
             std::distance(begin(fds), end(fds))};
 }
 
-/// What a template of the program holds, on average.
+/// Each template may have a descriptor.
+class ManyDescriptors {
+public:
+    ManyDescriptors() {
+        getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit limit = before_;
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+
+    ManyDescriptors(const ManyDescriptors&) = delete;
+    ~ManyDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+/// What a template of the program holds, on average; null for what cannot be said.
 nlohmann::ordered_json holdings(const std::string& path, const std::string& backend) {
+    ManyDescriptors limit;
     std::vector<Template> kept;
-    kept.reserve(templates);
-    Held before = held_now();
-    for (std::size_t i = 0; i < templates; ++i)
-        if (auto program = Template::open(path, {.backend = backend}))
+    kept.reserve(templates + 1);
+    auto open = [&](std::size_t count) {
+        while (kept.size() < count) {
+            auto program = Template::open(path, {.backend = backend});
+            if (!program)
+                return false;
             kept.push_back(std::move(*program));
+        }
+        return true;
+    };
+    // What the first one needs is not all its own.
+    bool enough = open(1);
+    Held before = held_now();
+    enough = enough && open(templates + 1);
     Held after = held_now();
     auto each = [&](std::int64_t difference) {
-        return static_cast<double>(difference) / static_cast<double>(templates);
+        return enough ? nlohmann::ordered_json(static_cast<double>(difference) /
+                                               static_cast<double>(templates))
+                      : nlohmann::ordered_json();
     };
+    // Others gave back more than this one took: nothing is known.
+    bool known = after.kernel >= before.kernel;
     return {{"heap_bytes", each(after.heap - before.heap)},
-            {"kernel_slab_bytes", each(after.kernel - before.kernel)},
+            {"kernel_slab_bytes",
+             known ? each(after.kernel - before.kernel) : nlohmann::ordered_json()},
             {"fds", each(after.fds - before.fds)}};
 }
 
@@ -108,14 +138,15 @@ const Outcome* find(const std::vector<Outcome>& outcomes, std::string_view metho
 
 /// Starts after which the time that was spent on the creation has come back; null: never.
 nlohmann::ordered_json break_even(const Outcome& created, const Outcome& start,
-                                  const Outcome* other) {
-    if (!other || start.ended->p50 >= other->ended->p50)
+                                  const Outcome& other) {
+    if (start.ended->p50 >= other.ended->p50)
         return nullptr;
-    double gain = static_cast<double>(other->ended->p50 - start.ended->p50);
+    double gain = static_cast<double>(other.ended->p50 - start.ended->p50);
     return std::ceil(static_cast<double>(created.ended->p50) / gain);
 }
 
 void add_break_even(std::vector<Outcome>& outcomes) {
+    auto invocation = resolve(find_program(outcomes.front().program)->words);
     for (Outcome& created : outcomes) {
         if (!created.ended || !created.method.starts_with(creation))
             continue;
@@ -123,10 +154,11 @@ void add_break_even(std::vector<Outcome>& outcomes) {
         if (!start)
             continue;
         for (std::string_view other : reference_methods)
-            created.extra["break_even_" + std::string(other)] =
-                break_even(created, *start, find(outcomes, other));
-        if (created.backend != captured)
-            created.extra.update(holdings("/proc/self/exe", created.backend));
+            if (const Outcome* reference = find(outcomes, other))
+                created.extra["break_even_" + std::string(other)] =
+                    break_even(created, *start, *reference);
+        if (invocation && created.backend != captured)
+            created.extra.update(holdings(invocation->path, created.backend));
     }
 }
 
@@ -149,7 +181,7 @@ std::vector<Group> trade_groups(const Selection& selection) {
             group.entries.push_back(entry_of(*find_method(name)));
             group.entries.push_back(
                 {std::string(creation) + std::string(name), [name](const Invocation& invocation) {
-                     return prepare_creation(invocation, backend_of(name));
+                     return prepare_creation(invocation, std::string(backend_of(name)));
                  }});
         }
         groups.push_back(std::move(group));

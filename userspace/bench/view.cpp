@@ -58,14 +58,17 @@ void print_row(std::ostream& out, const Outcome& outcome, std::int64_t largest) 
     out << "  " << bar(outcome.ended->p50, largest) << '\n';
 }
 
+/// Of what it is a result, for people.
+std::string described(const Outcome& outcome) {
+    return describe(Group{.question = outcome.question,
+                          .program = outcome.program,
+                          .parent = outcome.parent,
+                          .variant = outcome.variant});
+}
+
 void print_group(std::ostream& out, const Rows& group) {
     const Outcome& first = *group.front();
-    out << "\n"
-        << describe(Group{.question = first.question,
-                          .program = first.program,
-                          .parent = first.parent,
-                          .variant = first.variant})
-        << " (" << first.count << " samples)\n";
+    out << "\n" << described(first) << " (" << first.count << " samples)\n";
     std::int64_t largest = 1;
     for (const Outcome* outcome : group)
         largest = std::max(largest, outcome->ended->p50);
@@ -73,22 +76,23 @@ void print_group(std::ostream& out, const Rows& group) {
         print_row(out, *outcome, largest);
 }
 
-/// One line for each method and reason, however many programs it concerns.
+/// One line for each method and reason, however much it concerns.
 void print_not_measured(std::ostream& out, const Report& report) {
     std::map<std::pair<std::string, std::string>, std::vector<std::string>> lines;
     for (const Outcome& outcome : report.outcomes) {
         if (outcome.ended)
             continue;
         auto& concerned = lines[{outcome.method, outcome.failure}];
-        if (std::ranges::find(concerned, outcome.program) == concerned.end())
-            concerned.push_back(outcome.program);
+        if (std::string what = described(outcome);
+            std::ranges::find(concerned, what) == concerned.end())
+            concerned.push_back(what);
     }
     if (!lines.empty())
         out << "\nNot measured:\n";
     for (const auto& [line, concerned] : lines) {
         out << "  " << line.first << " (";
-        for (const std::string& program : concerned)
-            out << (&program == &concerned.front() ? "" : ", ") << program;
+        for (const std::string& what : concerned)
+            out << (&what == &concerned.front() ? "" : "; ") << what;
         out << "): " << line.second << '\n';
     }
 }
