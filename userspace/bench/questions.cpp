@@ -17,6 +17,9 @@ namespace {
 // Above it, as much again would not fit beside it, for the parents that are processes of their own.
 constexpr std::uint64_t part_of_memory = 4;
 
+// Of the usual 200 samples as few as have a confidence interval.
+constexpr std::uint64_t quick_part = 16;
+
 std::vector<std::string> chosen_programs(const Selection& selection, bool all) {
     if (!selection.programs.empty())
         return selection.programs;
@@ -232,7 +235,7 @@ std::uint64_t usual_count(const Selection& selection) {
 std::uint64_t usual_count(const Selection& selection, std::uint64_t count) {
     if (selection.count)
         return selection.count;
-    return selection.quick ? std::max<std::uint64_t>(5, count / 10) : count;
+    return selection.quick ? std::max<std::uint64_t>(5, count / quick_part) : count;
 }
 
 }  // namespace spawntpl::bench
