@@ -59,8 +59,9 @@ def native_results():
                  kernel_slab_bytes=640.0, fds=1.0, break_even_vfork=7.0)]
     stages = [{"program": "true", "method": "vfork", "n": 10,
                "stages": {name: {"p50_ns": 1000} for name in ("create", "exec", "link")}}]
-    return {"schema": 1, "environment": {"kernel": "6.x", "governor": None, "cpus": 2, "load": "1.30 1 1"}, "results": rows,
-            "stages": stages, "skipped": [{"what": "kvm", "why": "no such thing"}],
+    environment = {"kernel": "6.x", "governor": None, "cpus": 2, "load": "1.30 1 1"}
+    return {"schema": 1, "environment": environment, "results": rows, "stages": stages,
+            "skipped": [{"what": "kvm", "why": "no such thing"}],
             "not_measured": [{**row("native", "start", "kernel", 1), "unavailable": True,
                               "reason": "not this kernel"}]}
 
@@ -105,7 +106,8 @@ class EvidenceTest(unittest.TestCase):
         first = self.report.split("## Where a template does not help")[1].strip().splitlines()[0]
         self.assertIn("`safe-clone3`", first)
         self.assertIn("the system call alone is 0.92x at 10 descriptors and 0.92x at 10,000", first)
-        self.assertIn("`kernel` keeps the caller for 1.33x of the time of `vfork` (true: 120 to 90 thousand", self.report)
+        self.assertIn("`kernel` keeps the caller for 1.33x of the time of `vfork` (true: 120 to 90 "
+                      "thousand", self.report)
 
     def test_a_busy_machine_is_said(self):
         self.assertIn("**The machine was busy** when times were taken: a load of 1.3 on 2 CPUs", self.report)
@@ -116,14 +118,14 @@ class EvidenceTest(unittest.TestCase):
     def test_a_gain_has_an_interval_or_is_none(self):
         self.assertIn("- `clone3` to posix_spawn, calls per second by the medians: 1x16 +25.0 % [+17.6, +33.3]: a "
                       "difference where", self.report)
-        self.assertIn("- `lib-posix_spawn` to posix_spawn, calls per second by the medians: 1x16 -4.8 % [-16.7, +11.1]: "
-                      "no difference that 20 samples can show (one of 17 % might be there).", self.report)
+        self.assertIn("- `lib-posix_spawn` to posix_spawn, calls per second by the medians: 1x16 -4.8 % [-16.7, "
+                      "+11.1]: no difference that 20 samples can show (one of 17 % might be there).", self.report)
 
     def test_what_a_template_costs(self):
         self.assertIn("`clone3` takes 3.0 µs to create and holds 805 bytes and 0 descriptors; it pays after 1 start "
                       "compared with posix_spawn, and never pays compared with vfork.", self.report)
-        self.assertIn("`kernel` takes 5.0 µs to create and holds 900 bytes, 640 in the kernel and 1 descriptor; it was "
-                      "not compared with posix_spawn, and pays after 7 starts compared with vfork.", self.report)
+        self.assertIn("`kernel` takes 5.0 µs to create and holds 900 bytes, 640 in the kernel and 1 descriptor; it "
+                      "was not compared with posix_spawn, and pays after 7 starts compared with vfork.", self.report)
 
     def test_what_gains_nothing_is_said(self):
         self.assertIn("vm, 1,000 variables by `kernel`: inherited 600, changed 605, prepared 598 k instructions; to "
@@ -136,7 +138,8 @@ class EvidenceTest(unittest.TestCase):
         self.assertIn("25,000 starts of nolibc by each, in turns: `vfork` 20,000/s (p50 50, p99 100 µs), `exec-loop` "
                       "40,000/s (p50 25 µs).", self.report)
         self.assertIn("`do_sigaction` 8.0k", self.details)
-        self.assertIn("| workers x in flight | calls | posix_spawn/s | clone3/s | lib-posix_spawn/s | RFC, /s |", self.report)
+        self.assertIn("| workers x in flight | calls | posix_spawn/s | clone3/s | lib-posix_spawn/s | RFC, "
+                      "/s |", self.report)
         self.assertIn("| 1x16 | 6,144 | 1,000 | 1,250 | 952 | 411 to 420 (+2.3 %) |", self.report)
 
     def test_others_figures_stand_beside_ours(self):
@@ -211,8 +214,8 @@ class EvidenceTest(unittest.TestCase):
     def test_the_table_of_the_readme(self):
         table = readme.table(Results(vm_results()))
         self.assertEqual(table.splitlines()[2],
-                         "|                             10 |              93* |              101 |                 153 |"
-                         "       93 |       0.92x |            0.61x |")
+                         "|                             10 |              93* |              101 |                 "
+                         "153 |       93 |       0.92x |            0.61x |")
         path = self.top / "readme"
         path.write_text(readme.README.read_text())
         readme.update(path, Results(vm_results()))

@@ -23,6 +23,10 @@ DASHES = ("1", "2", "3", "4", "5", "(16,4,2,4,2,4)", "(2,6)", "(20,6)", "(10,2,2
           "(3,3)")
 
 
+# What is beyond is seen well enough on the other axis.
+LARGEST_RELATION = 1.6
+
+
 class FigureError(Exception):
     pass
 
@@ -47,23 +51,39 @@ def block(name, rows):
     return f"${name} << END\n{lines}\nEND\n"
 
 
-def lines(path, title, xlabel, ylabel, series, logx=True, logy=True):
-    """Series: a name and its points (x, y). Returns whether there was something to draw."""
+def lines(path, title, xlabel, ylabel, series, logx=True, logy=True, relative_to=None):
+    """Series: a name and its points (x, y). Returns whether there was something to draw. With the name
+    of one of them, their relation to it below: on a logarithmic axis those that are close are one."""
     series = {name: points for name, points in series.items() if points}
     if not series:
         return False
-    script = header(path, title) + f'set xlabel "{xlabel}"\nset ylabel "{ylabel}"\n'
-    if logx:
-        script += "set logscale x\n"
-    if logy:
-        script += "set logscale y\n"
-    plots = []
-    for number, (name, points) in enumerate(series.items(), 1):
-        script += block(f"s{number}", sorted(points))
-        plots.append(f"$s{number} using 1:2 with linespoints dt {DASHES[number - 1]} pt {number} lw 1.5 "
-                     f"lc rgb 'black' title {quoted(name)}")
-    gnuplot(script + "plot " + ", ".join(plots) + "\n")
+    both = relative_to in series
+    script = header(path, title, height=640 if both else 400)
+    script += f'set xlabel "{xlabel}"\nset ylabel "{ylabel}"\n'
+    script += "set multiplot layout 2,1\n" if both else ""
+    script += "set logscale x\n" if logx else ""
+    script += "set logscale y\n" if logy else ""
+    script += plot_lines("s", series)
+    if both:
+        script += f'unset title\nunset logscale y\nset yrange [0:{LARGEST_RELATION}]\n'
+        script += f'set ylabel "in relation to {relative_to}"\n' + plot_lines("r", relations(series, relative_to))
+    gnuplot(script)
     return True
+
+
+def plot_lines(prefix, series):
+    blocks, plots = "", []
+    for number, (name, points) in enumerate(series.items(), 1):
+        blocks += block(f"{prefix}{number}", sorted(points))
+        plots.append(f"${prefix}{number} using 1:2 with linespoints dt {DASHES[number - 1]} pt {number} lw 1.5 "
+                     f"lc rgb 'black' title {quoted(name)}")
+    return blocks + "plot " + ", ".join(plots) + "\n"
+
+
+def relations(series, name):
+    reference = dict(series[name])
+    return {other: [(x, y / reference[x]) if x in reference else (x, None) for x, y in points]
+            for other, points in series.items()}
 
 
 def bars(path, title, ylabel, groups, series, logy=False, stacked=False):
@@ -129,7 +149,7 @@ def draw_properties(machine, results, path):
         yield (f"{machine}-{question}",
                lines(path(f"{machine}-{question}"), f"One start by the parent's {question} ({machine})",
                      label, f"start, exit and wait, {UNITS[machine]}",
-                     by_property(results, question, member)))
+                     by_property(results, question, member), relative_to="posix_spawn"))
 
 
 def draw_programs(machine, results, path):

@@ -27,7 +27,7 @@ def table(results):
         rows.append([f"{fds:,}", *(value or "-" for value in medians),
                      *(without_interval(times(results, "fds", "kernel", to, fds=fds)) for _, to in COMPARED)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["| " + " | ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [f"| {' | '.join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))} |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|")
     return "\n".join(lines) + "\n"
 

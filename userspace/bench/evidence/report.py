@@ -29,8 +29,10 @@ QUESTIONS = (
     ("What of a real program's start is the start?", ("native-start", "vm-start", "native-stages",
                                                       "vm-phases"), answers.programs,
      "A call of `kernel` returns when the program is loaded, one of vfork, clone3 or posix_spawn when the child has "
-     "left the caller's memory, fork's before the exec. In a virtual machine libc's start-up pays for CPUID exits that no count shows."),
-    ("What is left of it in a mix of tools?", ("native-agent",), lambda machines: answers.agent(machines, PUBLISHED["rfc"]),
+     "left the caller's memory, fork's before the exec. In a virtual machine libc's start-up pays for CPUID exits that "
+     "no count shows."),
+    ("What is left of it in a mix of tools?", ("native-agent",),
+     lambda machines: answers.agent(machines, PUBLISHED["rfc"]),
      "The mix is ours, of the shape that the RFC of May 2026 gave: 6,144 calls, 16 in flight; its "
      "own benchmark is not public, its baseline most likely Python's subprocess."),
     ("When does a template pay?", (), answers.trade,
@@ -54,8 +56,8 @@ CANNOT_SHOW = """\
 
 
 def environment(name, results):
-    known = {key: value for key, value in results.environment.items() if key not in ("calibration", "clock", "machine", "pinned_to")}
-    words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in known.items())
+    words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in results.environment.items()
+                      if key not in ("calibration", "clock", "machine", "pinned_to"))
     return f"- **{name}**: {words}"
 
 
@@ -71,7 +73,8 @@ def busy(machines):
     load, cpus = (native.load(), native.environment.get("cpus")) if native else (None, None)
     if load is None or not cpus or load <= MOST_LOAD * cpus:
         return []
-    return [f"**The machine was busy** when times were taken: a load of {load:.1f} on {cpus} CPUs before the first.", ""]
+    return [f"**The machine was busy** when times were taken: a load of {load:.1f} on {cpus} CPUs before the first.",
+            ""]
 
 
 def question(number, entry, machines, drawn):
