@@ -239,7 +239,7 @@ void add_bench(CLI::App& app, int& exit_status) {
                       "Where the time goes, by spawnlat: needs root and a kernel with BTF");
     command->add_option("--json", options->json, "Write the results to this file");
     command->add_option("--compare", options->compare,
-                        "Say what has become slower since this earlier result");
+                        "Say what has become slower since this earlier result, by 1 % or more");
     command->callback([options, &exit_status] { exit_status = bench(*options); });
 }
 
