@@ -32,7 +32,7 @@ TEST(StatisticsTest, PercentilesAreByNearestRank) {
     EXPECT_EQ(of_many.max, 200);
     EXPECT_DOUBLE_EQ(of_many.mean, 100.5);
 
-    Distribution of_one = distribution({7});
+    Distribution of_one = distribution(Samples{7});
     EXPECT_EQ(of_one.min, 7);
     EXPECT_EQ(of_one.p50, 7);
     EXPECT_EQ(of_one.p99, 7);

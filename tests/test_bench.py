@@ -200,6 +200,20 @@ class BenchTest(unittest.TestCase):
         self.assertEqual(len(turns), 20)
         self.assertEqual(len(set(turns)), 2)
 
+    def test_many_starts_are_in_a_row(self):
+        log = self.top / "order"
+        self.tool("git", f"#!/bin/sh\ncut -d' ' -f4 /proc/$PPID/stat >>{log}\n")
+        written, _ = self.bench("starts", "--method", "vfork", "--method", "helper", "--program", "git", "--n", "36",
+                                path=f"{self.top}:/usr/bin:/bin")
+        starts = log.read_text().split()
+        # Of each in twelve turns; one of each turn does not count.
+        turns = [starts[i:i + 4] for i in range(0, len(starts), 4)]
+        self.assertEqual(len(turns), 24)
+        self.assertEqual({len(set(turn)) for turn in turns}, {1})
+        for row in written["results"]:
+            self.assertEqual((row["starts"], row["in_a_row"]), (36, 3))
+            self.assertIsNotNone(row["p50_low"])
+
     def test_every_question_can_be_asked(self):
         for question in SCHEMA["$defs"]["what"]["properties"]["question"]["enum"]:
             with self.subTest(question=question):

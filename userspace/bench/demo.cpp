@@ -100,7 +100,7 @@ json compare(const Tool& tool, std::uint64_t count) {
     if (effect != expected)
         give_up(tool.name + ": DIFFERENT through a template: " + describe(effect) +
                 "; by posix_spawn: " + describe(expected));
-    measure(contenders, count, expected.status, [] {});
+    measure(contenders, count, samples_per_turn(count), expected.status, [] {});
 
     json rows = json::array();
     for (std::size_t i = 0; i < contenders.size(); ++i) {

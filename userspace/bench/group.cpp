@@ -30,6 +30,10 @@ private:
     std::string before_;
 };
 
+std::uint64_t turn(const Group& group) {
+    return group.in_a_row ? group.in_a_row : samples_per_turn(group.count);
+}
+
 class GroupRun {
 public:
     explicit GroupRun(const Group& group) : group_(group) {
@@ -60,7 +64,7 @@ public:
         if (!parent)
             return failed(parent.error());
         prepare_all(*invocation, false);
-        measure(contenders_, group_.count, ExitStatus::exited(0), round_done);
+        measure(contenders_, group_.count, turn(group_), ExitStatus::exited(0), round_done);
         evaluate();
         if (group_.finish)
             group_.finish(outcomes_);
@@ -116,7 +120,7 @@ private:
             outcome.ended = distribution(contender.ended);
             outcome.returned = distribution(contender.returned);
             outcome.drift = drift(contender.ended);
-            medians[i] = resampled_medians(contender.ended, samples_per_turn(group_.count));
+            medians[i] = resampled_medians(contender.ended, turn(group_));
             outcome.median = confidence(medians[i]);
         }
         for (std::string_view name : reference_methods)
@@ -152,8 +156,7 @@ std::vector<Outcome> measure(const Group& group, const std::function<void()>& ro
 }
 
 std::uint64_t rounds(const Group& group) {
-    std::uint64_t turn = samples_per_turn(group.count);
-    return (group.count + turn - 1) / turn;
+    return (group.count + turn(group) - 1) / turn(group);
 }
 
 std::string describe(const Group& group) {

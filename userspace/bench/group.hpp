@@ -26,8 +26,10 @@ struct Group {
     std::string program;
     ParentShape parent = ordinary_parent;
     std::uint64_t count = 0;  ///< samples of each
-    std::string variant{};    ///< what else distinguishes it from the others of its question
-    std::string name{};       ///< see Invocation
+    /// Of one entry, before it is the next one's turn; 0: see samples_per_turn().
+    std::uint64_t in_a_row = 0;
+    std::string variant{};  ///< what else distinguishes it from the others of its question
+    std::string name{};     ///< see Invocation
     EnvironmentUse environment = EnvironmentUse::inherited;
     std::string path{};  ///< PATH of the parent, unless empty
     std::vector<Entry> entries{};

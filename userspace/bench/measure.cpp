@@ -39,8 +39,8 @@ std::uint64_t samples_per_turn(std::uint64_t count) {
     return std::min<std::uint64_t>(most_per_turn, count / least_turns);
 }
 
-void measure(std::vector<Contender>& contenders, std::uint64_t count, ExitStatus expected,
-             const std::function<void()>& round_done) {
+void measure(std::vector<Contender>& contenders, std::uint64_t count, std::uint64_t turn,
+             ExitStatus expected, const std::function<void()>& round_done) {
     for (Contender& contender : contenders) {
         contender.returned.reserve(count);
         contender.ended.reserve(count);
@@ -50,7 +50,6 @@ void measure(std::vector<Contender>& contenders, std::uint64_t count, ExitStatus
         order.push_back(&contender);
     // Two measurements of one selection have the same orders.
     std::mt19937_64 random(contenders.size());
-    const std::uint64_t turn = samples_per_turn(count);
     while (count > 0) {
         std::uint64_t samples = std::min(count, turn);
         std::ranges::shuffle(order, random);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "methods.hpp"
+#include "samples.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -13,8 +14,8 @@ namespace spawntpl::bench {
 /// One method and what came of it.
 struct Contender {
     std::unique_ptr<Runner> runner{};
-    std::vector<std::int64_t> returned{};
-    std::vector<std::int64_t> ended{};
+    Samples returned{};
+    Samples ended{};
     std::string failure{};  ///< why it is out, else empty
     unsigned mark = 0;      ///< of its starts, see Stopwatch
 };
@@ -25,12 +26,12 @@ struct Contender {
 /// claimed back.
 std::uint64_t samples_per_turn(std::uint64_t count);
 
-/// Takes @p count samples of each contender, in turns, so that what changes meanwhile changes for
-/// all, and in another order each time, so that none follows the same one always. A failed start,
-/// or a child that does not end as @p expected, puts a contender out.
+/// Takes @p count samples of each contender, in turns of @p turn, so that what changes meanwhile
+/// changes for all, and in another order each time, so that none follows the same one always. A
+/// failed start, or a child that does not end as @p expected, puts a contender out.
 /// @p round_done is called whenever each has had a turn.
-void measure(std::vector<Contender>& contenders, std::uint64_t count, ExitStatus expected,
-             const std::function<void()>& round_done);
+void measure(std::vector<Contender>& contenders, std::uint64_t count, std::uint64_t turn,
+             ExitStatus expected, const std::function<void()>& round_done);
 
 std::string describe(ExitStatus status);
 

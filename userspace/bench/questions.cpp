@@ -73,7 +73,7 @@ std::vector<Group> programs_groups(const Selection& selection) {
     return combinations(selection, "start", true);
 }
 
-/// With more starts rates and tails become what they are for a program that starts many.
+/// With more starts rates and tails become what they are for a program that starts many in a row.
 std::vector<Group> starts_groups(const Selection& selection) {
     std::vector<Group> groups;
     for (std::uint64_t starts : {1'000, 5'000, 25'000}) {
@@ -81,7 +81,9 @@ std::vector<Group> starts_groups(const Selection& selection) {
             break;
         for (Group& group : combinations(selection, "starts", false)) {
             group.count = selection.count ? selection.count : starts;
-            group.extra = {{"starts", group.count}};
+            // As many turns as an interval needs.
+            group.in_a_row = (group.count + least_turns - 1) / least_turns;
+            group.extra = {{"starts", group.count}, {"in_a_row", group.in_a_row}};
             groups.push_back(std::move(group));
         }
         if (selection.count)
@@ -137,7 +139,8 @@ std::vector<Group> environment_groups(const Selection& selection) {
 
 constexpr std::array table{
     Question{"start", "each program, from an ordinary parent", programs_groups},
-    Question{"starts", "1,000 to 25,000 starts: rates and tails", starts_groups, true},
+    Question{"starts", "1,000 to 25,000 starts, many in a row: rates and tails", starts_groups,
+             true},
     Question{"fds", "open descriptors of the parent", property_groups<0>},
     Question{"rss", "touched memory of the parent", property_groups<1>},
     Question{"env", "environment: its size, inherited, changed or prepared", environment_groups},

@@ -45,15 +45,16 @@ std::int64_t median(const std::vector<Sample>& sorted, const std::vector<std::ui
 
 }  // namespace
 
-Distribution distribution(std::vector<std::int64_t> samples) {
-    std::ranges::sort(samples);
-    double sum = std::accumulate(samples.begin(), samples.end(), 0.0);
-    return {.min = samples.front(),
-            .p50 = nearest_rank(samples, 50),
-            .p90 = nearest_rank(samples, 90),
-            .p99 = nearest_rank(samples, 99),
-            .max = samples.back(),
-            .mean = sum / static_cast<double>(samples.size())};
+Distribution distribution(std::span<const std::int64_t> samples) {
+    std::vector<std::int64_t> sorted(samples.begin(), samples.end());
+    std::ranges::sort(sorted);
+    double sum = std::accumulate(sorted.begin(), sorted.end(), 0.0);
+    return {.min = sorted.front(),
+            .p50 = nearest_rank(sorted, 50),
+            .p90 = nearest_rank(sorted, 90),
+            .p99 = nearest_rank(sorted, 99),
+            .max = sorted.back(),
+            .mean = sum / static_cast<double>(sorted.size())};
 }
 
 std::vector<double> resampled_medians(std::span<const std::int64_t> samples, std::size_t turn) {

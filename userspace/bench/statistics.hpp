@@ -19,7 +19,7 @@ struct Distribution {
     double mean;
 };
 
-Distribution distribution(std::vector<std::int64_t> samples);
+Distribution distribution(std::span<const std::int64_t> samples);
 
 /// A 95 % confidence interval.
 struct Interval {
