@@ -8,11 +8,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <set>
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace spawntpl::bench {
 
@@ -71,12 +75,17 @@ struct Held {
     std::int64_t fds;
 };
 
+/// What follows a word of a file in /proc, if anything does.
+std::optional<std::int64_t> number_after(std::string_view word, const std::string& path) {
+    std::ifstream file(path);
+    for (std::string read; file >> read;)
+        if (std::int64_t number; read == word && file >> number)
+            return number;
+    return {};
+}
+
 Held held_now() {
-    std::int64_t slab = 0;
-    std::ifstream file("/proc/meminfo");
-    for (std::string key; file >> key;)
-        if (std::int64_t kib; key == "Slab:" && file >> kib)
-            slab = kib * 1024;
+    std::int64_t slab = 1024 * number_after("Slab:", "/proc/meminfo").value_or(0);
     std::filesystem::directory_iterator fds("/proc/self/fd");
     return {static_cast<std::int64_t>(mallinfo2().uordblks), slab,
             std::distance(begin(fds), end(fds))};
@@ -131,6 +140,35 @@ nlohmann::ordered_json holdings(const std::string& path, const std::string& back
             {"fds", each(after.fds - before.fds)}};
 }
 
+std::set<pid_t> children() {
+    std::set<pid_t> pids;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        if (number_after("PPid:", entry.path() / "status") == getpid())
+            pids.insert(std::atoi(entry.path().filename().c_str()));
+    }
+    return pids;
+}
+
+/// What a warm template holds: processes, with the child that may be there for the next start.
+nlohmann::ordered_json processes(const Invocation& invocation, const std::string& backend) {
+    const std::set<pid_t> others = children();
+    auto program = Template::open(invocation.path, {.backend = backend});
+    if (!program)
+        return nlohmann::ordered_json::object();
+    if (auto child = program->spawn(Command(invocation.args)); !child || !child->wait())
+        return nlohmann::ordered_json::object();
+    std::int64_t count = 0;
+    std::int64_t bytes = 0;
+    for (pid_t pid : children()) {
+        if (others.contains(pid))
+            continue;
+        auto kib = number_after("Pss:", "/proc/" + std::to_string(pid) + "/smaps_rollup");
+        count += kib.has_value();
+        bytes += 1024 * kib.value_or(0);
+    }
+    return {{"processes", count}, {"process_bytes", bytes}};
+}
+
 const Outcome* find(const std::vector<Outcome>& outcomes, std::string_view method) {
     auto found = std::ranges::find(outcomes, method, &Outcome::method);
     return found == outcomes.end() || !found->ended ? nullptr : &*found;
@@ -157,8 +195,10 @@ void add_break_even(std::vector<Outcome>& outcomes) {
             if (const Outcome* reference = find(outcomes, other))
                 created.extra["break_even_" + std::string(other)] =
                     break_even(created, *start, *reference);
-        if (invocation && created.backend != captured)
-            created.extra.update(holdings(invocation->path, created.backend));
+        if (invocation)
+            created.extra.update(created.backend == captured
+                                     ? processes(*invocation, created.backend)
+                                     : holdings(invocation->path, created.backend));
     }
 }
 
