@@ -299,11 +299,12 @@ class BenchTest(unittest.TestCase):
                           (50, "last")})
 
     def test_the_environment_is_recorded(self):
-        os.environ["SPAWNTPL_SERIES"] = "0123abc"
-        self.addCleanup(os.environ.pop, "SPAWNTPL_SERIES")
+        for name, value in (("SPAWNTPL_SERIES", "0123abc"), ("SPAWNTPL_COMMIT", "4567def-dirty")):
+            os.environ[name] = value
+            self.addCleanup(os.environ.pop, name)
         written, _ = self.bench("--program", "nolibc", "--method", "vfork", "--n", "1", "--pin")
         environment = written["environment"]
-        self.assertEqual(environment["series"], "0123abc")
+        self.assertEqual((environment["series"], environment["commit"]), ("0123abc", "4567def-dirty"))
         self.assertIn(environment["pinned_to"], os.sched_getaffinity(0))
         self.assertTrue(written["results"][0]["pinned"])
         self.assertIn(os.uname().release, environment["kernel"])

@@ -79,10 +79,10 @@ json mitigations() {
     return list;
 }
 
-/// A hash of the kernel series that this was measured with, which only the caller can know.
-std::string series_hash() {
-    const char* hash = std::getenv("SPAWNTPL_SERIES");
-    return hash ? hash : "";
+/// What only the caller can know: of the sources the commit, and a hash of the kernel series.
+json told(const char* variable) {
+    const char* value = std::getenv(variable);
+    return or_null(value ? value : "");
 }
 
 }  // namespace
@@ -110,7 +110,8 @@ json environment(Unit unit, const Calibration& calibration, std::optional<int> p
     return {
         {"date", date()},
         {"spawntpl", SPAWNTPL_VERSION},
-        {"series", or_null(series_hash())},
+        {"commit", told("SPAWNTPL_COMMIT")},
+        {"series", told("SPAWNTPL_SERIES")},
         {"kernel", std::string(system.release) + " " + system.version},
         {"machine", system.machine},
         {"cpu", cpu_info("model name")},

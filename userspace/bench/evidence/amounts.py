@@ -26,6 +26,9 @@ def figure(results, question, **wanted):
 def bounds(row, to):
     """The interval of the ratio of two methods, or None."""
     ratio = row["ratio"].get(to, {})
+    # It knows nothing of other boots.
+    if "p50_of_other_boots" in row:
+        return None
     if row["n"] < LEAST_FOR_INTERVAL or ratio.get("low") is None:
         return None
     return ratio["low"], ratio["high"]

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -20,8 +21,12 @@ NOT_ALL_MEASURED = 1
 
 # Of the functions of a phase those that make up most of it.
 TOP_FUNCTIONS = 12
-# Counts of two boots that differ by more are marked.
+# A count that no other boot confirms so closely is marked.
 REPEATABLE = 0.001
+OTHER_BOOTS = 2
+
+# What the benchmark puts into its environment as it is told.
+SAID_BY_CALLER = ("SPAWNTPL_COMMIT", "SPAWNTPL_SERIES")
 
 # For all calls of the benchmark: --quick, to try this out.
 more_words = []
@@ -55,6 +60,30 @@ def series_hash():
         if not patch.name.endswith("-cover-letter.patch"):
             state.update(patch.read_bytes())
     return state.hexdigest()[:16]
+
+
+def commit():
+    """Of the sources, or None where they are no repository."""
+    found = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"],
+                           capture_output=True, text=True)
+    return found.stdout.strip() or None
+
+
+def made_with(machine):
+    """What the benchmark cannot know: the configuration of a kernel, and what ran or drew it."""
+    tools = {"gnuplot": ["gnuplot", "--version"]}
+    if machine == "native":
+        return {"tools": versions(tools)}
+    configuration = (ROOT / "kernel-patch/config/base.config").read_bytes()
+    return {"kernel_config": hashlib.sha256(configuration).hexdigest()[:16],
+            "tools": versions({"qemu": ["qemu-system-x86_64", "--version"], **tools})}
+
+
+def versions(tools):
+    """The first line of what each says, without its name."""
+    said = {name: subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+            for name, command in tools.items()}
+    return {name: re.search(r"\d.*", line)[0] for name, line in said.items()}
 
 
 def run(command, target):
@@ -94,7 +123,7 @@ def in_vm(target, machine_words, bench_words):
 def run_in_vm(target, machine_words, bench_words):
     run([VM, "run", "--quiet", "--time-limit", "900", *machine_words, "--get",
          f"/tmp/bench.json={target}", "--", "env",
-         f"SPAWNTPL_SERIES={os.environ.get('SPAWNTPL_SERIES', '')}", GUEST_BENCH, "bench",
+         *(f"{name}={os.environ.get(name, '')}" for name in SAID_BY_CALLER), GUEST_BENCH, "bench",
          *bench_words, *more_words, "--json", "/tmp/bench.json"], target)
 
 
@@ -111,11 +140,14 @@ def programs(*names):
 
 
 def repeated(*words):
-    """The same once more, in another boot: kept apart, to be compared."""
+    """The same once more, in other boots: kept apart, to be compared."""
     def measure(target):
-        counted(*words)(target)
-        again = json.loads(target.read_text())
-        target.write_text(json.dumps({"results": [], "repeated": again["results"]}))
+        rows = []
+        for _ in range(OTHER_BOOTS):
+            target.unlink(missing_ok=True)
+            counted(*words)(target)
+            rows += json.loads(target.read_text())["results"]
+        target.write_text(json.dumps({"results": [], "repeated": rows}))
     return measure
 
 
@@ -147,17 +179,24 @@ def kvm(target):
     in_vm(target, [], ["start", "fds", "--n", "100"])
 
 
-def mark_what_differs(merged):
-    """Repeatable is a count that the other half of its run confirms, and another boot where there is one."""
+def settle(merged):
+    """Of several boots the one with the median counts. Repeatable is what another of them confirms, and the
+    other half of its own run."""
     def key(row):
         return row["question"], row["program"], row["variant"], row["method"], row["parent"]["fds"]
 
-    again = {key(row): row["p50"] for row in merged.pop("repeated", [])}
-    for row in merged["results"]:
-        if key(row) in again:
-            row["p50_of_another_boot"] = again[key(row)]
-            agrees = abs(again[key(row)] - row["p50"]) <= REPEATABLE * row["p50"]
-            row["repeatable"] = row["repeatable"] and agrees
+    again = {}
+    for row in merged.pop("repeated", []):
+        again.setdefault(key(row), []).append(row)
+    for index, row in enumerate(merged["results"]):
+        if key(row) not in again:
+            continue
+        boots = sorted([row, *again[key(row)]], key=lambda boot: boot["p50"])
+        typical = boots.pop(len(boots) // 2)
+        others = [boot["p50"] for boot in boots]
+        confirmed = any(abs(other - typical["p50"]) <= REPEATABLE * typical["p50"] for other in others)
+        merged["results"][index] = {**typical, "p50_of_other_boots": others,
+                                    "repeatable": typical["repeatable"] and confirmed}
 
 
 # Together some seven minutes here and twelve in the machine, where nothing else runs.

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import answers
+import quiet
 
 PUBLISHED = json.loads((Path(__file__).parent / "literature.json").read_text())
 
@@ -39,9 +40,6 @@ QUESTIONS = (
      "The kernel's memory is the growth of all its slab caches during many templates, as a mean."),
 )
 
-# Before the first measurement, of each CPU in the mean over a minute.
-MOST_LOAD = 0.5
-
 # What has one reason and is listed one by one.
 MOST_NAMES = 8
 
@@ -63,7 +61,7 @@ def environment(name, results):
 
 def shown(value):
     if isinstance(value, dict):
-        return " ".join(value) or "none"
+        return ", ".join(f"{name} {text}" for name, text in value.items()) or "none"
     return "unknown" if value is None else value
 
 
@@ -71,7 +69,7 @@ def busy(machines):
     """Times of a machine with something else to do are said to be that before they are shown."""
     native = machines["native"]
     load, cpus = (native.load(), native.environment.get("cpus")) if native else (None, None)
-    if load is None or not cpus or load <= MOST_LOAD * cpus:
+    if load is None or not cpus or not quiet.is_busy(load, cpus):
         return []
     return [f"**The machine was busy** when times were taken: a load of {load:.1f} on {cpus} CPUs before the first.",
             ""]
