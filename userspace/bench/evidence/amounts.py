@@ -45,6 +45,10 @@ def times(results, question, slow, fast, what="p50", **wanted):
     return text + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
 
 
+def without_interval(text):
+    return text and text.split(" [")[0]
+
+
 def timed(results, question, slow, fast, **wanted):
     """The same where times are measured: on one CPU, which is what a method costs, and on all."""
     pinned = times(results, question, slow, fast, pinned=True, **wanted)

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from amounts import median, times
+from amounts import median, times, without_interval
 from replaced_text import replace
 
 README = Path(__file__).resolve().parents[3] / "README.md"
@@ -15,17 +15,13 @@ COMPARED = (("to `clone3`", "safe-clone3"), ("to `posix_spawn`", "posix_spawn"))
 DESCRIPTORS = (10, 100, 1_000, 10_000)
 
 
-def without_interval(text):
-    return text.split(" [")[0] if text else "-"
-
-
 def table(results):
     """Aligned, as the other tables there."""
     rows = [[HEAD[2:-1], *(title for title, _ in COLUMNS), *(title for title, _ in COMPARED)]]
     for fds in DESCRIPTORS:
         medians = [row and median(row) for _, method in COLUMNS for row in [results.one("fds", method=method, fds=fds)]]
         rows.append([f"{fds:,}", *(value or "-" for value in medians),
-                     *(without_interval(times(results, "fds", "kernel", to, fds=fds)) for _, to in COMPARED)])
+                     *(without_interval(times(results, "fds", "kernel", to, fds=fds)) or "-" for _, to in COMPARED)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"| {' | '.join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))} |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|")

@@ -32,8 +32,7 @@ QUESTIONS = (
      "A call of `kernel` returns when the program is loaded, one of vfork, clone3 or posix_spawn when the child has "
      "left the caller's memory, fork's before the exec. In a virtual machine libc's start-up pays for CPUID exits that "
      "no count shows."),
-    ("What is left of it in a mix of tools?", ("native-agent",),
-     lambda machines: answers.agent(machines, PUBLISHED["rfc"]),
+    ("What is left of it in a mix of tools?", ("native-agent",), answers.agent,
      "The mix is ours, of the shape that the RFC of May 2026 gave: 6,144 calls, 16 in flight; its "
      "own benchmark is not public, its baseline most likely Python's subprocess."),
     ("When does a template pay?", (), answers.trade,
@@ -77,25 +76,28 @@ def busy(machines):
 
 def question(number, entry, machines, drawn):
     title, names, answer, caveat = entry
-    answered = answer(machines)
-    # After a table, what follows would be a row of it.
-    text = [f"### {number}. {title}", "", answered, *([""] if answered.endswith("|") else []), f"*{caveat}*", ""]
-    figures = " ".join(f"![{name}]({name}.svg)" for name in names if name in drawn)
-    return text + ([figures, ""] if figures else [])
+    figures = ", ".join(f"[{name}]({name}.svg)" for name in names if name in drawn)
+    return [f"{number}. **{title}** {answer(machines)} *{caveat}*" + (f" {figures}" if figures else "")]
+
+
+def here(native, entry):
+    ours = entry["ours"] if isinstance(entry["ours"], list) else [entry["ours"]]
+    return "; ".join(answers.ours(native, wanted) for wanted in ours)
 
 
 def literature(machines):
-    native = machines["native"]
-    rows = ["| what | published | how | source | here |", "|---|---:|---|---|---:|"]
-    for entry in PUBLISHED["ratios"]:
-        here = "; ".join(answers.ours(native, wanted) for wanted in entry["ours"])
-        rows.append(f"| {entry['what']} | {entry['published']} | {entry['how']} | [{entry['source']}]({entry['url']}) "
-                    f"| {here} |")
-    rows += ["", "What this project measured first, on another machine:", "", "| what | then | how | here |",
-             "|---|---:|---|---:|"]
-    rows += [f"| {entry['what']} | {entry['figure']} | {entry['how']} | {answers.ours(native, entry['ours'])} |"
-             for entry in PUBLISHED["earlier"]]
-    return rows
+    """Each with what it was measured by only in the details."""
+    return ["| what | published | here |", "|---|---:|---:|",
+            *(f"| {entry['what']} | {entry['published']} ([{entry['source']}]({entry['url']})) "
+              f"| {here(machines['native'], entry)} |" for entry in PUBLISHED["ratios"])]
+
+
+def how_it_was_published(machines):
+    return [*(f"- {entry['what']}: {entry['published']}, {entry['how']} ([{entry['source']}]({entry['url']}))."
+              for entry in PUBLISHED["ratios"]), "", "What this project measured first, on another machine:", "",
+            "| what | then | how | here |", "|---|---:|---|---:|",
+            *(f"| {entry['what']} | {entry['figure']} | {entry['how']} | {here(machines['native'], entry)} |"
+              for entry in PUBLISHED["earlier"])]
 
 
 def not_measured(machines):
@@ -127,17 +129,19 @@ def text(machines, drawn):
              "## Questions", ""]
     for number, entry in enumerate(QUESTIONS, 1):
         lines += question(number, entry, machines, drawn)
-    lines += ["## What others have published", "", *literature(machines), "",
+    lines += ["", "## What others have published", "", *literature(machines), "",
               "Other machines, kernels and decades: the direction is to be compared, not the digits.", "",
               "## What this cannot show", "", CANNOT_SHOW,
-              "Which functions the instructions are in, what was not measured and why, and the machines: "
-              "[details](details.md)."]
+              "Which functions the instructions are in, the mix of tools by shape, how others measured, what was not "
+              "measured and why, and the machines: [details](details.md)."]
     return "\n".join(lines) + "\n"
 
 
 def details(machines):
     lines = ["<!-- Made by `make evidence`. -->", "# What starts cost: details", "",
              "## Where the instructions went", "", *answers.functions(machines["vm"]), "",
+             "## The mix of tools", "", *answers.agent_table(machines, PUBLISHED["rfc"]), "",
+             "## How the published figures were measured", "", *how_it_was_published(machines), "",
              "## Not measured", "", *not_measured(machines), "", "## Environment", ""]
     lines += [environment(name, results) for name, results in machines.items() if results]
     return "\n".join(lines) + "\n"
