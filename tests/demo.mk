@@ -24,5 +24,5 @@ vm-bench: userspace kernel-base ## the benchmark on the patched kernel: JSON=FIL
 	  $(if $(JSON),--get "/tmp/bench.json=$(JSON)") -- \
 	  env $(TOLD) /spawntpl/bin/spawntpl bench --unit instructions $(if $(JSON),--json /tmp/bench.json) $(ARGS)
 
-evidence: userspace bpf kernel-base ## measure all of kernel-patch/evidence again, in 20 minutes: [ARGS="--quick|PART ..."]
+evidence: userspace bpf kernel-base ## measure all of kernel-patch/evidence again, in 20 minutes: [ARGS="--quick|--busy|PART ..."]
 	@userspace/bench/evidence/evidence $(ARGS)

@@ -222,13 +222,16 @@ def agent_gain(row):
 
 
 def trade(machines):
-    sentences = []
+    """Each backend on the first machine that has it."""
+    sentences, said = [], set()
     for name, results in machines.items():
-        parts = [f"`{row['backend']}` {row['p50'] / 1000:,.1f} {UNITS[name]}{held(row)}; it {pays(row)}"
-                 for row in (results.select("template") if results else [])
-                 if row["method"].startswith("create ") and
-                 row["program"] == ("true" if row["backend"] == "warm" else "nolibc")]
-        if parts:
+        rows = [row for row in (results.select("template") if results else [])
+                if row["method"].startswith("create ") and row["backend"] not in said and
+                row["program"] == ("true" if row["backend"] == "warm" else "nolibc")]
+        if rows:
+            said.update(row["backend"] for row in rows)
+            parts = [f"`{row['backend']}` {row['p50'] / 1000:,.1f} {UNITS[name]}{held(row)}; it {pays(row)}"
+                     for row in rows]
             sentences.append(f"{name}, to create: {'. '.join(parts)}.")
     return " ".join(sentences) or MISSING
 

@@ -199,7 +199,7 @@ def settle(merged):
                                     "repeatable": typical["repeatable"] and confirmed}
 
 
-# Together some seven minutes here and twelve in the machine, where nothing else runs.
+# Together some ten minutes here and five in the machine, where nothing else runs.
 PARTS = [
     Part("native-start", "native", native("start", "--n", "60")),
     Part("native-starts", "native", native("starts")),

@@ -124,7 +124,7 @@ def shortened(what):
 def text(machines, drawn):
     lines = ["<!-- Made by `make evidence`. -->", "# What starts cost", "",
              "Start, exit and wait of one child, median, unless something else is said; nolibc is a program of two "
-             "instructions. `clone3` and `kernel` are this project's backends, in one run with the others and in turns.",
+             "instructions. `kernel`, `warm` and `clone3` are this project's backends, in one run with the others and in turns.",
              "", *busy(machines), "## Where a template does not help", "", *answers.where_not(machines), "",
              "## Questions", ""]
     for number, entry in enumerate(QUESTIONS, 1):
