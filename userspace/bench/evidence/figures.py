@@ -147,8 +147,8 @@ PROPERTIES = {
 def draw_properties(machine, results, path):
     for question, (member, label) in PROPERTIES.items():
         yield (f"{machine}-{question}",
-               lines(path(f"{machine}-{question}"), f"One start by the parent's {question} ({machine})",
-                     label, f"start, exit and wait, {UNITS[machine]}",
+               lines(path(f"{machine}-{question}"), f"Start, exit and wait, by the parent's {question} ({machine})",
+                     label, UNITS[machine],
                      by_property(results, question, member), relative_to="posix_spawn"))
 
 
@@ -164,7 +164,7 @@ def draw_programs(machine, results, path):
 def draw_starts(results, path):
     series = {method: [(row["starts"], row["per_second"])
                        for row in results.select("starts", method=method)] for method in LINES}
-    yield "native-starts", lines(path("native-starts"), "Starts by each method, in turns", "starts",
+    yield "native-starts", lines(path("native-starts"), "Starts by each method", "starts",
                                  "starts per second", series, logy=False)
 
 
