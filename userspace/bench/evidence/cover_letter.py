@@ -21,7 +21,7 @@ NOT_COPIED = (("mappings", "extra_mappings", "mappings"), ("threads", "threads",
               ("rss", "rss_mib", "MiB of touched memory"))
 
 NOTES = """\
-A number with * differs by more than 0.1 % from another boot or the other half of its run.  The call returns when the \
+A * marks what another boot, or the other half of its run, does not confirm to 0.1 %.  The call returns when the \
 child has left the caller's memory, with spawn_template_spawn() when the program is loaded.  posix_spawn() is that of \
 {libc}, which resets signals one at a time; clone3() has CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND, and the careful \
 one shares the descriptors and leaves them by close_range(CLOSE_RANGE_UNSHARE).  """

@@ -44,10 +44,10 @@ MOST_NAMES = 8
 
 CANNOT_SHOW = """\
 - Instruction counts (vm) are exact and show work: not cache or TLB misses, not other CPUs, not what leaving a
-  virtual machine costs. Where two boots or the halves of a run differ by more than 0.1 % a figure is marked `*`.
-- Times (native) are of one machine, shared with whatever its host does. p50 over turns of up to five starts, in
-  another order each round; ratios with a 95 % bootstrap interval, of twelve turns or more. The ends of a range (10 to
-  10,000 descriptors) are measured one after the other: of times compare methods, not ends.
+  virtual machine costs. A `*` marks what another boot, or the other half of its run, does not confirm to 0.1 %.
+- Times (native) are of one machine, shared with whatever its host does. p50 over turns of up to five starts (question 1 says
+  its own), in another order each round; ratios with a 95 % bootstrap interval, of twelve turns or more. The ends of a
+  range (10 to 10,000 descriptors) are measured one after the other: of times compare methods, not ends.
 - This kernel is patched in the virtual machine only: times of the kernel's calls need a machine that boots it.
 """
 
