@@ -131,6 +131,13 @@ class BenchTest(unittest.TestCase):
             self.assertIn("git", row["reason"])
         self.assertRegex(result.stdout, "Not measured:\n.* \\(start: git\\): ")
 
+    def test_of_much_that_is_not_measured_some_is_named(self):
+        written, result = self.bench("fds", "env", "--program", "git", "--method", "vfork", "--quick",
+                                     path="/nonexistent", status=1)
+        self.assertEqual(len(written["not_measured"]), 8)
+        self.assertRegex(result.stdout, "Not measured:\n +vfork \\(fds: git; fds: git, 100 descriptors; fds: git, 1000 "
+                                        "descriptors; and 5 more\\): ")
+
     def test_a_program_that_fails_is_not_measured(self):
         self.tool("true", "#!/bin/sh\nexit 3\n")
         written, _ = self.bench("--program", "true", "--n", "1", path=str(self.top), status=1)

@@ -16,6 +16,9 @@ constexpr double bar_width = 24;
 // Of fewer the 99th percentile is the maximum.
 constexpr std::uint64_t least_for_p99 = 100;
 
+// Of what could not be measured for one reason.
+constexpr std::size_t most_listed = 3;
+
 /// Of one group.
 using Rows = std::vector<const Outcome*>;
 
@@ -76,6 +79,16 @@ void print_group(std::ostream& out, const Rows& group) {
         print_row(out, *outcome, largest);
 }
 
+/// Named as far as a reader looks at it.
+std::string listed(const std::vector<std::string>& concerned) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(concerned.size(), most_listed); ++i)
+        text += (i ? "; " : "") + concerned[i];
+    if (concerned.size() > most_listed)
+        text += "; and " + std::to_string(concerned.size() - most_listed) + " more";
+    return text;
+}
+
 /// One line for each method and reason, however much it concerns.
 void print_not_measured(std::ostream& out, const Report& report) {
     std::map<std::pair<std::string, std::string>, std::vector<std::string>> lines;
@@ -89,12 +102,8 @@ void print_not_measured(std::ostream& out, const Report& report) {
     }
     if (!lines.empty())
         out << "\nNot measured:\n";
-    for (const auto& [line, concerned] : lines) {
-        out << "  " << line.first << " (";
-        for (const std::string& what : concerned)
-            out << (&what == &concerned.front() ? "" : "; ") << what;
-        out << "): " << line.second << '\n';
-    }
+    for (const auto& [line, concerned] : lines)
+        out << "  " << line.first << " (" << listed(concerned) << "): " << line.second << '\n';
 }
 
 }  // namespace
