@@ -397,6 +397,8 @@ class BenchTest(unittest.TestCase):
         temporary = self.top / "temporary"
         temporary.mkdir()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Who starts tests in the background may have them ignore it.
+            self.addCleanup(signal.signal, number, signal.signal(number, signal.SIG_DFL))
             with self.subTest(signal=number.name):
                 environment = dict(os.environ, TMPDIR=str(temporary), PATH=f"{self.top}:/usr/bin:/bin")
                 # A second signal would end it at once.
