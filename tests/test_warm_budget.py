@@ -26,9 +26,10 @@ class WarmBudget(unittest.TestCase):
     def test_warm_start_costs_a_part_of_posix_spawn(self):
         with tempfile.TemporaryDirectory(prefix="spawntpl-test.") as directory:
             results = Path(directory, "results")
-            subprocess.run([VM, "run", "--quiet", "--icount", "--get", f"/tmp/warm={results}", "--",
-                            *BENCH.split()], check=True, stdin=subprocess.DEVNULL,
-                           capture_output=True)
+            result = subprocess.run([VM, "run", "--quiet", "--icount", "--get",
+                                     f"/tmp/warm={results}", "--", *BENCH.split()],
+                                    stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
             written = json.loads(results.read_text())
         self.assertEqual(written["not_measured"], [])
         cost = {(row["program"], row["method"]): row["p50"] for row in written["results"]}

@@ -10,6 +10,7 @@
 #include <linux/io_uring.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +50,48 @@ TEST_F(WarmLanes, signal_to_the_process_group_is_not_for_those_who_wait) {
 TEST_F(WarmLanes, child_is_of_the_process_group_of_its_caller) {
     Template cut = allowed("/bin/sh");
     same(cut, "/bin/sh", Command({"-c", "cut -d' ' -f5 /proc/self/stat"}));
+}
+
+TEST_F(WarmLanes, child_is_in_its_group_when_the_start_returns) {
+    in_another_process([] {
+        // Of whom nobody waits for children of this group.
+        ASSERT_EQ(setpgid(0, 0), 0);
+        Template program = allowed("/bin/true");
+        for (int i = 0; i < 50; ++i) {
+            auto child = value_or_throw(program.spawn());
+            EXPECT_EQ(child.why_not_warm(), "");
+            siginfo_t info;
+            EXPECT_EQ(waitid(P_PGID, static_cast<id_t>(getpgrp()), &info, WEXITED | WNOWAIT), 0);
+            EXPECT_EQ(info.si_pid, child.pid());
+            EXPECT_TRUE(child.wait());
+        }
+    });
+}
+
+TEST_F(WarmLanes, cgroup_that_is_none_is_no_fault_of_the_template_process) {
+    Template program = allowed("/bin/echo");
+    EXPECT_TRUE(echo(program, "before"));
+    pid_t process = template_process();
+    for (int i = 0; i < 6; ++i)
+        EXPECT_FALSE(program.spawn(Command({"x"}).cgroup(900)));
+    EXPECT_TRUE(echo(program, "after"));
+    EXPECT_EQ(template_process(), process);
+}
+
+TEST_F(WarmLanes, timer_does_not_keep_a_start_waiting_for_who_is_stopped) {
+    in_another_process([] {
+        Template program = allowed("/bin/echo");
+        EXPECT_TRUE(echo(program, "before"));
+        pid_t child = waiting_child();
+        ASSERT_EQ(kill(template_process(), SIGSTOP), 0);
+        ASSERT_EQ(kill(child, SIGKILL), 0);
+        signal(SIGALRM, [](int) {});
+        itimerval often{.it_interval = {0, 10'000}, .it_value = {0, 10'000}};
+        setitimer(ITIMER_REAL, &often, nullptr);
+        echo(program, "after");
+        often = {};
+        setitimer(ITIMER_REAL, &often, nullptr);
+    });
 }
 
 TEST_F(WarmLanes, killed_or_stopped_child_is_replaced) {

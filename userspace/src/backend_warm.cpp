@@ -41,6 +41,7 @@ Error not_warm(std::string reason) {
 /// does not have, one may have been at work here.
 struct Kept {
     const std::uint64_t generation;
+    KeptThreadFiles files{};
     std::mutex mutex{};  ///< of what follows
     std::condition_variable captured{};
     bool is_being_captured = false;
@@ -59,7 +60,7 @@ public:
         earn(*kept);
         // One that has ended is replaced, but not for ever.
         for (int tries = 0; tries < 3; ++tries) {
-            CallerState now = CallerState::read(*files_.own());
+            CallerState now = CallerState::read(*kept->files.own());
             if (!now.why_never().empty())
                 return std::unexpected(not_warm(std::string(now.why_never())));
             auto process = fit_process(*kept, launch, now);
@@ -72,10 +73,10 @@ public:
             if (!built->empty())
                 return std::unexpected(not_warm(std::move(*built)));
             auto answer = (*process)->spawn(message, launch);
-            if ((*process)->has_ended())
-                drop(*kept, *process);
             if (auto* started = std::get_if<Started>(&answer))
                 return std::move(*started);
+            if ((*process)->has_ended())
+                drop(*kept, *process);
             if (auto* error = std::get_if<Error>(&answer)) {
                 add_details(*error, launch);
                 return std::unexpected(std::move(*error));
@@ -201,7 +202,6 @@ private:
         return process.starts() >= recapture.starts || age >= recapture.age;
     }
 
-    mutable KeptThreadFiles files_;
     mutable std::atomic<std::shared_ptr<Kept>> kept_;
 };
 

@@ -52,8 +52,9 @@ bool WarmChannel::receive(WarmReply& reply, std::array<Fd, 2>& fds, int flags) c
         header.msg_control = control;
         header.msg_controllen = sizeof(control);
         ssize_t length = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | flags);
+        // Else a timer could keep its owner from ever looking around.
         if (length < 0 && errno == EINTR)
-            continue;
+            errno = EAGAIN;
         if (length == 0 || (length < 0 && errno != EAGAIN))
             errno = EPIPE;
         if (length <= 0)

@@ -63,6 +63,10 @@ bool WarmLanes::WaitingChild::is_over() const {
     return is_over_or_stopped(pidfd_);
 }
 
+void WarmLanes::WaitingChild::enter_group(pid_t group) const {
+    setpgid(pid_, group);
+}
+
 bool WarmLanes::WaitingChild::hear(WarmReply& reply) const {
     std::array<Fd, 2> none;
     while (!channel_.receive(reply, none))
@@ -155,6 +159,9 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
             continue;
         }
         pass(turn.lane(), turn.lane() != warm_lane_on_demand);
+        // One of another pid namespace has no number.
+        if (pid_t group = getpgrp(); !message.can_fail() && group != 0)
+            child->enter_group(group);
         if (!child->channel().send(message.bytes(), message.fds())) {
             int error = errno;
             if (error == EPIPE || error == ECONNRESET)
@@ -185,8 +192,13 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
     const std::optional<int>& cgroup = launch.command().attributes().cgroup;
     Lane& lane = lanes_[number];
     bool in_advance = lane.asked;
-    if (!in_advance && !ask(number, cgroup))
-        return std::unexpected(std::nullopt);
+    if (!in_advance && !ask(number, cgroup)) {
+        int error = errno;
+        if (ended_)
+            return std::unexpected(std::nullopt);
+        return std::unexpected(
+            Refused{"the request cannot be sent: " + std::generic_category().message(error)});
+    }
     WarmReply reply{};
     std::array<Fd, 2> fds;
     if (in_advance && hear_what_is_there(lane, reply, fds)) {
@@ -199,6 +211,9 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
             lane.next_burst = std::min(2 * lane.next_burst, max_burst);
         }
         if ((in_advance && !ask(number)) || !hear_of_child(number, reply, fds)) {
+            // It may have been made, and nobody lives to tell of it.
+            if (pid_t pid = page_->children[number][lane.serial % 2]; pid != 0)
+                kill_and_reap(pid);
             pass(number, false);
             return std::unexpected(std::nullopt);
         }
@@ -231,7 +246,8 @@ bool WarmLanes::ask(std::size_t number, std::optional<int> cgroup) {
                   .serial = lane.serial};
     std::span<const int> fds(cgroup ? &*cgroup : nullptr, cgroup ? 1 : 0);
     lane.asked = control_.send(std::as_bytes(std::span(&fill, 1)), fds);
-    if (!lane.asked)
+    // A descriptor that cannot be sent is the caller's fault.
+    if (!lane.asked && (!cgroup || errno == EPIPE || errno == ECONNRESET))
         ended_ = true;
     return lane.asked;
 }

@@ -85,6 +85,9 @@ private:
 
         const WarmChannel& channel() const { return channel_; }
 
+        /// At once, not when it comes to it: the group may be waited for, get a signal, or end.
+        void enter_group(pid_t group) const;
+
         /// Waits for its answer to the request; false if there will be none.
         bool hear(WarmReply& reply) const;
 

@@ -255,8 +255,12 @@ std::expected<std::pair<WarmNews, std::string>, std::string> WarmProcess::hear_n
     ssize_t length = -1;
     for (int looks = 0; length < 0; ++looks) {
         length = recv(control_.fd(), text.data(), text.size(), 0);
-        if (length >= 0 || errno == EINTR)
+        if (length >= 0)
             continue;
+        if (errno == EINTR && !is_stopped(pid_)) {
+            --looks;
+            continue;
+        }
         if (errno != EAGAIN || looks >= max_looks_at_capture || is_stopped(pid_))
             return std::unexpected("the template process does not come to " + point);
     }

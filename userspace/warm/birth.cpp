@@ -70,7 +70,9 @@ bool Birth::say_ready() {
     const int fds[] = {pidfd, ends[0]};
     say(WarmStep::ready, -1, 0, fds);
     syscall(SYS_dup3, ends[1], detail::warm_child_socket, O_CLOEXEC);
-    syscall(SYS_close_range, detail::warm_child_socket + 1, ~0U, 0);
+    // Not close_range(2): below the socket there may be room, too.
+    for (int fd : {pidfd, ends[0], ends[1]})
+        close(fd);
     return true;
 }
 
@@ -128,10 +130,10 @@ void Birth::say(WarmStep step, int index, int error, std::span<const int> fds) c
 }
 
 void Birth::fail(WarmStep step, int index, int error) const {
-    // As an exec that fails after the point of no return.
-    if (plan_.request && plan_.request->quiet)
-        kill(*image_.thread_id(), SIGKILL);
-    say(step, index, error);
+    // Nobody hears of a quiet one: it ends as an exec that fails after the point of no return.
+    if (!plan_.request || !plan_.request->quiet)
+        say(step, index, error);
+    kill(*image_.thread_id(), SIGKILL);
     for (;;)
         _exit(127);
 }

@@ -45,7 +45,7 @@ Received receive(int socket) {
             (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0};
 }
 
-void send(int socket, const void* bytes, std::size_t size, std::span<const int> fds) {
+bool send(int socket, const void* bytes, std::size_t size, std::span<const int> fds) {
     iovec part{const_cast<void*>(bytes), size};
     alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
     msghdr header{};
@@ -60,8 +60,11 @@ void send(int socket, const void* bytes, std::size_t size, std::span<const int> 
         rights->cmsg_len = CMSG_LEN(fds.size_bytes());
         std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
     }
-    while (sendmsg(socket, &header, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-    }
+    ssize_t sent;
+    do
+        sent = sendmsg(socket, &header, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0;
 }
 
 void touch_message_memory() {

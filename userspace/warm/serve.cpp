@@ -178,7 +178,9 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
                             .pid = 0,
                             .index = -1,
                             .error = error};
-            send(detail::warm_first_lane + static_cast<int>(lane), &reply, sizeof(reply));
+            // The owner would wait for ever.
+            if (!send(detail::warm_first_lane + static_cast<int>(lane), &reply, sizeof(reply)))
+                _exit(1);
         }
     }
 }
