@@ -85,6 +85,8 @@ TEST_F(WarmLanes, timer_does_not_keep_a_start_waiting_for_who_is_stopped) {
         pid_t child = waiting_child();
         ASSERT_EQ(kill(template_process(), SIGSTOP), 0);
         ASSERT_EQ(kill(child, SIGKILL), 0);
+        siginfo_t info;
+        ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
         signal(SIGALRM, [](int) {});
         itimerval often{.it_interval = {0, 10'000}, .it_value = {0, 10'000}};
         setitimer(ITIMER_REAL, &often, nullptr);
