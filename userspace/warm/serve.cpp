@@ -80,6 +80,10 @@ public:
     /// The next child to make: one that the owner asks for, or that follows one which has ended.
     Wanted next() {
         for (;;) {
+            // It may have ended, and have been reaped, before this process came to look at it.
+            for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
+                if (children_[lane].pidfd < 0 && is_to_be_followed(lane))
+                    return follow(lane);
             pollfd wakers[detail::warm_lanes + 1];
             wakers[detail::warm_lanes] = {
                 .fd = detail::warm_socket, .events = POLLIN, .revents = 0};
@@ -93,10 +97,8 @@ public:
                 continue;
             }
             for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
-                if (wakers[lane].revents != 0 && is_to_be_followed(lane)) {
-                    let_owner_run();
-                    return {lane, ++children_[lane].serial, -1};
-                }
+                if (wakers[lane].revents != 0 && is_to_be_followed(lane))
+                    return follow(lane);
         }
     }
 
@@ -126,7 +128,12 @@ private:
     /// Of a child that has ended. The owner does not know yet of one that was never used.
     bool is_to_be_followed(std::uint32_t lane) {
         forget(lane);
-        return page_.taken[lane] == children_[lane].serial;
+        return children_[lane].serial != 0 && page_.taken[lane] == children_[lane].serial;
+    }
+
+    Wanted follow(std::uint32_t lane) {
+        let_owner_run();
+        return {lane, ++children_[lane].serial, -1};
     }
 
     void forget(std::uint32_t lane) {
