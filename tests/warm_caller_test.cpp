@@ -325,9 +325,7 @@ TEST_F(WarmCaller, program_on_a_file_system_that_forbids_it_does_not_run) {
         GTEST_SKIP() << "only root can mount a file system";
     TemporaryDirectory directory;
     in_another_process([&] {
-        ASSERT_EQ(unshare(CLONE_NEWNS), 0);
-        ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
-        ASSERT_EQ(mount("none", directory.path().c_str(), "tmpfs", 0, nullptr), 0);
+        mount_privately(directory.path(), "tmpfs");
         copy_program("/bin/true", directory / "program");
         Template program = allowed(directory / "program"), other = cold(directory / "program");
         EXPECT_EQ(start(program).backend, "warm");

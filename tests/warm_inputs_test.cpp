@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <memory>
 
-#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -187,9 +186,7 @@ TEST_F(WarmTest, directory_of_the_capture_can_be_unmounted) {
         GTEST_SKIP() << "only root can mount a file system";
     TemporaryDirectory directory;
     in_another_process([&] {
-        ASSERT_EQ(unshare(CLONE_NEWNS), 0);
-        ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
-        ASSERT_EQ(mount("none", directory.path().c_str(), "tmpfs", 0, nullptr), 0);
+        mount_privately(directory.path(), "tmpfs");
         ASSERT_EQ(chdir(directory.path().c_str()), 0);
         Template program = allowed("/bin/pwd");
         // The second child was made after the first.

@@ -2,10 +2,13 @@
 #include "warm_support.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <sstream>
+#include <system_error>
 
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +72,13 @@ pid_t WarmTest::template_process() {
             std::string::npos)
             return pid;
     return -1;
+}
+
+void mount_privately(const std::string& path, const char* type) {
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("none", path.c_str(), type, 0, nullptr) != 0)
+        throw std::system_error(errno, std::generic_category(), "cannot mount " + path);
 }
 
 void in_another_process(const std::function<void()>& function) {

@@ -44,6 +44,9 @@ protected:
     static pid_t template_process();
 };
 
+/// Mounts a new file system for this process and its children alone. Throws if that fails.
+void mount_privately(const std::string& path, const char* type);
+
 /// Runs a function in a child of this test, which has no others; what it expects in vain is told by
 /// the test.
 void in_another_process(const std::function<void()>& function);

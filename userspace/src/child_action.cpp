@@ -31,12 +31,6 @@ SPAWNTPL_IN_CHILD const Operand* operand(const spawn_template_action& action) {
     return reinterpret_cast<const Operand*>(static_cast<std::uintptr_t>(action.arg));
 }
 
-SPAWNTPL_IN_CHILD bool move_descriptor(int source, int target) {
-    if (source == target)
-        return syscall(SYS_fcntl, target, F_SETFD, 0) == 0;
-    return syscall(SYS_dup3, source, target, 0) >= 0;
-}
-
 SPAWNTPL_IN_CHILD bool enter_foreground(int terminal, pid_t group) {
     if (group == 0)
         group = static_cast<pid_t>(syscall(SYS_getpgid, 0));
@@ -77,6 +71,12 @@ SPAWNTPL_IN_CHILD void set_dispositions(SignalBits signals, void (*disposition)(
     for (int signal = 1; signals != 0; ++signal, signals >>= 1)
         if (signals & 1)
             syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof(action.mask));
+}
+
+SPAWNTPL_IN_CHILD bool move_descriptor(int source, int target) {
+    if (source == target)
+        return syscall(SYS_fcntl, target, F_SETFD, 0) == 0;
+    return syscall(SYS_dup3, source, target, 0) >= 0;
 }
 
 SPAWNTPL_IN_CHILD bool perform_action(const spawn_template_action& action, pid_t parent) {

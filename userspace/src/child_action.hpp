@@ -18,6 +18,10 @@ using SignalBits = std::uint64_t;
 /// Gives them this disposition, SIG_IGN or SIG_DFL, as an exec leaves it: without flags.
 void set_dispositions(SignalBits signals, void (*disposition)(int));
 
+/// Makes @p target, without close-on-exec, what @p source is, which may be the same number. False
+/// and errno if it fails.
+bool move_descriptor(int source, int target);
+
 /// Does in this process what the kernel does for an action of spawn_template_spawn(2); false and
 /// errno if it fails. @p parent is that of the process, for a parent-death signal.
 bool perform_action(const spawn_template_action& action, pid_t parent);

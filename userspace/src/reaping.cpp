@@ -14,9 +14,7 @@ namespace spawntpl::detail {
 
 namespace {
 
-// Not waitid(3), which is a cancellation point; and P_PIDFD is that of newer headers.
-constexpr auto pidfd_type = static_cast<idtype_t>(3);
-
+// Not waitid(3), which is a cancellation point.
 bool wait_for(idtype_t type, int id, siginfo_t& info, int options) {
     long result;
     info = {};
@@ -30,17 +28,17 @@ bool wait_for(idtype_t type, int id, siginfo_t& info, int options) {
 
 bool is_over_or_stopped(const Fd& pidfd) {
     siginfo_t info;
-    return !wait_for(pidfd_type, pidfd.get(), info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) ||
+    return !wait_for(P_PIDFD, pidfd.get(), info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) ||
            info.si_pid != 0;
 }
 
 void kill_and_reap(const Fd& pidfd) {
     siginfo_t info;
     // Another process may have got the number of one that others have reaped.
-    if (!wait_for(pidfd_type, pidfd.get(), info, WEXITED | WNOHANG | WNOWAIT))
+    if (!wait_for(P_PIDFD, pidfd.get(), info, WEXITED | WNOHANG | WNOWAIT))
         return;
     syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-    wait_for(pidfd_type, pidfd.get(), info, WEXITED);
+    wait_for(P_PIDFD, pidfd.get(), info, WEXITED);
 }
 
 void kill_and_reap(pid_t pid) {

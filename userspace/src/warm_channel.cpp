@@ -21,25 +21,7 @@ Fd WarmChannel::open() {
 }
 
 bool WarmChannel::send(std::span<const std::byte> bytes, std::span<const int> fds) const {
-    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(warm_max_fds * sizeof(int))];
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    if (!fds.empty()) {
-        header.msg_control = control;
-        header.msg_controllen = CMSG_SPACE(fds.size_bytes());
-        cmsghdr* rights = CMSG_FIRSTHDR(&header);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(fds.size_bytes());
-        std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
-    }
-    ssize_t sent;
-    do
-        sent = sendmsg(socket_.get(), &header, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent >= 0;
+    return send_warm_message(socket_.get(), bytes, fds);
 }
 
 bool WarmChannel::receive(WarmReply& reply, std::array<Fd, 2>& fds, int flags) const {

@@ -6,17 +6,13 @@
 #include "process_generation.hpp"
 #include "reaping.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <ctime>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace spawntpl::detail {

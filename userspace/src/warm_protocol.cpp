@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Linked into the library, for its tests, and into the object that warm templates preload: no more
-// of C++ than the compiler has itself.
+// Linked into the library and into the object that warm templates preload: no more of C++ than the
+// compiler has itself.
 #include "warm_protocol.hpp"
 
+#include <cerrno>
 #include <cstring>
+
+#include <sys/socket.h>
 
 namespace spawntpl::detail {
 
@@ -96,6 +99,28 @@ char* point_to_strings(char* from, char* end, std::uint32_t count, char** pointe
 }
 
 }  // namespace
+
+bool send_warm_message(int socket, std::span<const std::byte> bytes, std::span<const int> fds) {
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(warm_max_fds * sizeof(int))];
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (!fds.empty()) {
+        header.msg_control = control;
+        header.msg_controllen = CMSG_SPACE(fds.size_bytes());
+        cmsghdr* rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+        std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
+    }
+    ssize_t sent;
+    do
+        sent = sendmsg(socket, &header, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent >= 0;
+}
 
 const char* decode_warm_request(std::span<std::byte> message, std::uint32_t fds,
                                 std::span<char*> pointers, WarmPlan& plan) {

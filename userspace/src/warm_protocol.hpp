@@ -182,6 +182,9 @@ constexpr bool warm_action_reads_fd(std::uint32_t type) {
            type == SPAWN_TEMPLATE_TCSETPGRP;
 }
 
+/// Sends a message with descriptors, warm_max_fds at most. False and errno if it cannot be sent.
+bool send_warm_message(int socket, std::span<const std::byte> bytes, std::span<const int> fds);
+
 /// Checks a message, in place, that came with @p fds descriptors; its start is aligned to 8 bytes.
 /// @p pointers has room for those of the arguments, of the environment and two NULL; what does not
 /// fit there is refused. Returns what is wrong, or null.

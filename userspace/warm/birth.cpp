@@ -126,7 +126,7 @@ void Birth::say(WarmStep step, int index, int error, std::span<const int> fds) c
                             .pid = *image_.thread_id(),
                             .index = index,
                             .error = error};
-    send(fds_.socket, &reply, sizeof(reply), fds);
+    detail::send_warm_message(fds_.socket, std::as_bytes(std::span(&reply, 1)), fds);
 }
 
 void Birth::fail(WarmStep step, int index, int error) const {

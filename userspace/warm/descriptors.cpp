@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "descriptors.hpp"
 
+#include "child_action.hpp"
+
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -35,12 +37,6 @@ bool move_away(Moves moves, int& fd) {
     return true;
 }
 
-bool put(int source, int target) {
-    if (source == target)
-        return fcntl(target, F_SETFD, 0) == 0;
-    return syscall(SYS_dup3, source, target, 0) >= 0;
-}
-
 }  // namespace
 
 int arrange(Moves moves, Descriptors& descriptors) {
@@ -54,7 +50,7 @@ int arrange(Moves moves, Descriptors& descriptors) {
                 free = free && move_away(moves, fd);
         if (descriptors.socket == target)
             free = free && move_away(moves, descriptors.socket);
-        if (!free || !put(descriptors.received[source], target))
+        if (!free || !detail::move_descriptor(descriptors.received[source], target))
             return static_cast<int>(i);
     }
     return -1;

@@ -44,7 +44,8 @@ public:
 private:
     void send_some() {
         if (size_ > sizeof(WarmHello))
-            send(detail::warm_socket, message, size_);
+            detail::send_warm_message(detail::warm_socket, std::as_bytes(std::span(message, size_)),
+                                      {});
         size_ = sizeof(WarmHello);
     }
 

@@ -17,9 +17,6 @@ struct Received {
 /// Into memory of its own, which the next one overwrites. Ends the process when the owner has gone.
 Received receive(int socket);
 
-/// With at most two descriptors. Whether it could be sent.
-bool send(int socket, const void* bytes, std::size_t size, std::span<const int> fds = {});
-
 /// Writes to the memory that receive() will use, so that it is there.
 void touch_message_memory();
 

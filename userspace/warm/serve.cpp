@@ -186,7 +186,8 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
                             .index = -1,
                             .error = error};
             // The owner would wait for ever.
-            if (!send(detail::warm_first_lane + static_cast<int>(lane), &reply, sizeof(reply)))
+            if (!detail::send_warm_message(detail::warm_first_lane + static_cast<int>(lane),
+                                           std::as_bytes(std::span(&reply, 1)), {}))
                 _exit(1);
         }
     }
