@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import image
-import report
+from kernel_reports import find_reports
 
 sys.path.insert(0, str(image.ROOT / "kernel-patch/scripts"))
 
@@ -178,7 +178,7 @@ def follow(process, streams, time_limit):
 
 
 def reports_in(console):
-    return report.find_reports(console.read_text(errors="replace")) if console.exists() else []
+    return find_reports(console.read_text(errors="replace")) if console.exists() else []
 
 
 def read_result(path, console):

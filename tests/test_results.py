@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The readers of test output: whatever goes wrong with a test program must count as a failure."""
 
+import collections
 import contextlib
 import io
+import subprocess
 import unittest
+from pathlib import Path
 
 from results import GoogleTest, PythonTest, Suite, Tap
 
@@ -151,3 +154,12 @@ class PythonTestTest(unittest.TestCase):
         with contextlib.redirect_stdout(io.StringIO()):
             unittest.defaultTestLoader.loadTestsFromTestCase(Sample).run(PythonTest(suite))
         self.assertEqual((suite.passed, suite.failed, suite.skipped), (2, 4, 1))
+
+
+class ModulesTest(unittest.TestCase):
+    def test_each_name_is_one_file(self):
+        """The suites share one interpreter: of two modules of a name, one would find the other."""
+        files = subprocess.run(["git", "ls-files", "*.py"], cwd=Path(__file__).parent.parent,
+                               capture_output=True, text=True, check=True).stdout.split()
+        names = collections.Counter(Path(file).stem for file in files)
+        self.assertEqual([name for name, count in names.items() if count > 1], [])

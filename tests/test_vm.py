@@ -13,7 +13,7 @@ QEMU = Path(__file__).resolve().parent.parent / "qemu"
 sys.path.insert(0, str(QEMU))
 
 import machine  # noqa: E402
-import report  # noqa: E402
+from kernel_reports import find_reports  # noqa: E402
 
 VM = QEMU / "vm"
 TIME_LIMIT = 124
@@ -159,7 +159,7 @@ class ReportTest(unittest.TestCase):
                      "kmemleak: Kernel memory leak detector disabled",
                      "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)"):
             with self.subTest(line):
-                self.assertEqual(report.find_reports(f"[    1.000000] {line}\n"),
+                self.assertEqual(find_reports(f"[    1.000000] {line}\n"),
                                  [f"[    1.000000] {line}"])
 
     def test_ordinary_lines(self):
@@ -167,4 +167,4 @@ class ReportTest(unittest.TestCase):
                      "traps: a b[12] trap invalid opcode ip:401000 sp:7ffc error:0 in a[1000]",
                      "traps: a[12] general protection fault ip:401000 sp:7ffc error:0"):
             with self.subTest(line):
-                self.assertEqual(report.find_reports(f"[    1.000000] {line}\n"), [])
+                self.assertEqual(find_reports(f"[    1.000000] {line}\n"), [])
