@@ -8,10 +8,10 @@ KCONFIG ?= base
 kernel: | packages ## build the patched kernel (KCONFIG=base or debug), or take it from the cache
 	@kernel-patch/scripts/kernel build $(KCONFIG)
 
-kernel-tree: | packages ## unpack the source and apply the series as commits, in build/kernel/tree
+kernel-tree: | packages ## unpack the source and apply both series as commits, in build/kernel/tree
 	@kernel-patch/scripts/kernel tree
 
-kernel-export: ## write the commits of build/kernel/tree back to kernel-patch/series
+kernel-export: ## write the commits of build/kernel/tree back to kernel-patch/series and warm
 	@kernel-patch/scripts/kernel export
 
 kernel-check: | packages ## checkpatch, sparse, kernel-doc and man page checks

@@ -35,7 +35,9 @@ class SeriesTest(unittest.TestCase):
         directory = tempfile.TemporaryDirectory(prefix="spawntpl-test.")
         self.addCleanup(directory.cleanup)
         self.top = Path(directory.name)
-        self.series = self.top / "series"
+        self.directory = self.top / "series"
+        self.second = self.top / "warm"
+        self.series = (self.directory, self.second)
         self.source = self.top / "source.tar.xz"
         source = self.top / "linux-source"
         (source / "fs").mkdir(parents=True)
@@ -59,7 +61,7 @@ class SeriesTest(unittest.TestCase):
 
     def export(self):
         quietly(series.export, self.tree, self.series)
-        return {path.name: path.read_bytes() for path in self.series.iterdir()}
+        return {path.name: path.read_bytes() for path in self.directory.iterdir()}
 
     def test_export_apply_export_is_identical(self):
         first = self.export()
@@ -97,9 +99,9 @@ class SeriesTest(unittest.TestCase):
         self.assertIn("line twenty\n", (other.path / "fs/exec.c").read_text())
 
     def test_export_removes_stale_patches_and_renews_the_cover_letter(self):
-        self.series.mkdir()
-        (self.series / series.COVER).write_text(COVER)
-        (self.series / "0007-stale.patch").write_text("old\n")
+        self.directory.mkdir()
+        (self.directory / series.COVER).write_text(COVER)
+        (self.directory / "0007-stale.patch").write_text("old\n")
         files = self.export()
         self.assertNotIn("0007-stale.patch", files)
         cover = files[series.COVER].decode()
@@ -112,12 +114,47 @@ class SeriesTest(unittest.TestCase):
 
     def test_a_patch_that_does_not_apply_is_named_with_its_file(self):
         self.export()
-        patch = self.series / "0001-exec-spell-five.patch"
+        patch = self.directory / "0001-exec-spell-five.patch"
         patch.write_text(patch.read_text().replace(" line 4\n", " line four\n"))
         with self.assertRaises(project.Failure) as caught:
             self.make_tree("second")
         self.assertIn(patch.name, str(caught.exception))
         self.assertIn("fs/exec.c", str(caught.exception))
+
+    def begin_second(self):
+        """A commit that is the first of the second series from now on."""
+        self.change("fs/exec.c", "line 20\n", "line twenty\n", "exec: spell twenty, which has a "
+                    "title that is too long for one line of a header in a mail: ü, [1/2]")
+        self.second.mkdir()
+        self.tree.git("format-patch", "-q", "-1", "--subject-prefix=RFC PATCH",
+                      "--no-encode-email-headers", "-o", self.second)
+
+    def test_a_second_series_begins_at_its_first_patch(self):
+        first = self.export()
+        self.begin_second()
+        self.change("Makefile", "6", "7", "Makefile: next version")
+        (self.second / series.COVER).write_text(COVER)
+        self.assertEqual(self.export(), first)
+        names = sorted(path.name for path in self.second.iterdir())
+        self.assertEqual(len(names), 3)
+        self.assertEqual(names[2], "0002-Makefile-next-version.patch")
+        cover = (self.second / series.COVER).read_text()
+        self.assertIn("Subject: [RFC PATCH 0/2] a title", cover)
+        self.assertIn("Makefile: next version", cover)
+        self.assertNotIn("exec: spell five", cover)
+        patches = series.read_series(self.series)
+        self.tree = self.make_tree("second")
+        self.assertEqual(self.export(), first)
+        self.assertEqual(series.read_series(self.series), patches)
+
+    def test_a_second_series_without_its_first_commit_is_kept(self):
+        self.export()
+        self.begin_second()
+        self.tree.git("commit", "-q", "--amend", "-m", "exec: another title", **AUTHOR)
+        before = series.read_series(self.series)
+        with self.assertRaisesRegex(project.Failure, "exec: spell twenty"):
+            quietly(series.export, self.tree, self.series)
+        self.assertEqual(series.read_series(self.series), before)
 
     def test_uncommitted_changes_are_kept_and_reported(self):
         self.export()

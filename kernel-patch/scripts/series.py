@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The patch series: from files to commits in a source tree, and back."""
+"""The patch series, one on top of the other: from files to commits in a source tree, and back."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from project import KERNEL_BUILD, KERNEL_PATCH, Failure, base_package, base_version, output, say
 
 TREE = KERNEL_BUILD / "tree"
-SERIES = KERNEL_PATCH / "series"
+SERIES = (KERNEL_PATCH / "series", KERNEL_PATCH / "warm")
 COVER = "0000-cover-letter.patch"
 PREFIX = "RFC PATCH"
 
@@ -50,14 +50,32 @@ class Tree:
     def uncommitted(self):
         return self.git("status", "--porcelain")
 
-    def patches(self):
-        """The commits above base as patch files: name -> content."""
-        with tempfile.TemporaryDirectory(prefix="spawntpl-series.") as directory:
-            self.git("format-patch", "-q", "--numbered", f"--subject-prefix={PREFIX}",
-                     "--zero-commit", "--no-signature", "--no-encode-email-headers",
-                     "--no-renames", "--abbrev=12", "--diff-algorithm=histogram", "--stat=72",
-                     "-o", directory, "base..HEAD")
-            return {path.name: path.read_bytes() for path in sorted(Path(directory).iterdir())}
+    def commits(self, series):
+        """Of each directory of the series, its range of commits: every one but the first begins
+        at the commit that has the subject of its first patch."""
+        subjects = dict(reversed(line.split(" ", 1)) for line in
+                        self.git("log", "--format=%H %s", "base..HEAD").splitlines())
+        ranges, begin = [], "base"
+        for following in (*series[1:], None):
+            first = next(iter(read_series([following])), None) if following else None
+            end = subjects.get(subject(first)) if first else None
+            end = f"{end}~" if end else "HEAD"
+            ranges.append(f"{begin}..{end}")
+            begin = end
+        return dict(zip(series, ranges))
+
+    def patches(self, series):
+        """The commits above base as patch files: path -> content."""
+        patches = {}
+        for target, commits in self.commits(series).items():
+            with tempfile.TemporaryDirectory(prefix="spawntpl-series.") as directory:
+                self.git("format-patch", "-q", "--numbered", f"--subject-prefix={PREFIX}",
+                         "--zero-commit", "--no-signature", "--no-encode-email-headers",
+                         "--no-renames", "--abbrev=12", "--diff-algorithm=histogram",
+                         "--stat=72", "-o", directory, commits)
+                for path in sorted(Path(directory).iterdir()):
+                    patches[target / path.name] = path.read_bytes()
+        return patches
 
     def version(self):
         return self.git("log", "-1", "--format=%s", "base").split()[-1]
@@ -66,7 +84,7 @@ class Tree:
         """What a developer would lose, in words; empty when the tree only mirrors the series."""
         if self.uncommitted():
             return "uncommitted changes"
-        if self.commit("HEAD") != self.commit(APPLIED) and self.patches() != read_series(series):
+        if self.commit("HEAD") != self.commit(APPLIED) and self.patches(series) != read_series(series):
             return "commits that the series does not have"
         return ""
 
@@ -75,11 +93,17 @@ def source_archive():
     return Path("/usr/src") / f"{base_package()[0]}.tar.xz"
 
 
-def read_series(directory):
-    """The patches of the series in order: name -> content, without the cover letter."""
-    return {path.name: path.read_bytes()
-            for path in sorted(Path(directory).glob("[0-9][0-9][0-9][0-9]-*.patch"))
+def read_series(series):
+    """The patches of the series in order: path -> content, without the cover letters."""
+    return {path: path.read_bytes() for directory in series
+            for path in sorted(directory.glob("[0-9][0-9][0-9][0-9]-*.patch"))
             if path.name != COVER}
+
+
+def subject(patch):
+    """Of a patch file, as the commit has it."""
+    return re.search(r"^Subject: \[[^\]]*\] (.*(?:\n .*)*)", patch.read_text(),
+                     re.MULTILINE)[1].replace("\n", "")
 
 
 def without_number(patch):
@@ -122,7 +146,7 @@ def unpack(tree, source):
 def apply(tree, series):
     """Makes the tree's commits those of the series; keeps the ones that are there already."""
     wanted = read_series(series)
-    present = tree.patches()
+    present = tree.patches(series)
     if present == wanted:
         tree.git("update-ref", APPLIED, "HEAD")
         say(f"{tree.path} has the {len(wanted)} patches of the series")
@@ -134,9 +158,9 @@ def apply(tree, series):
         keep += 1
     tree.git("reset", "-q", "--hard", f"HEAD~{len(present) - keep}")
     tree.git("update-ref", APPLIED, "HEAD")
-    for name in list(wanted)[keep:]:
-        say(f"applying {name}")
-        apply_patch(tree, Path(series) / name)
+    for path in list(wanted)[keep:]:
+        say(f"applying {path.name}")
+        apply_patch(tree, path)
         tree.git("update-ref", APPLIED, "HEAD")
 
 
@@ -176,24 +200,30 @@ def export(tree, series):
     changes = tree.uncommitted()
     if changes:
         raise Failure(f"{tree.path} has uncommitted changes; commit them first:\n{changes}")
-    series = Path(series)
-    series.mkdir(parents=True, exist_ok=True)
-    patches = tree.patches()
+    patches = tree.patches(series)
     old = read_series(series)
-    for name in old.keys() - patches.keys():
-        (series / name).unlink()
-        say(f"removed {name}")
-    for name, content in patches.items():
-        if old.get(name) != content:
-            (series / name).write_bytes(content)
-            say(f"wrote {name}")
-    write_cover(tree, series / COVER, len(patches))
+    for directory in series[1:]:
+        first = next(iter(read_series([directory])), None)
+        if first and not any(path.parent == directory for path in patches):
+            raise Failure(f"{tree.path} has no commit '{subject(first)}', with which {directory} "
+                          f"begins. If it has another subject now, give it to {first}, too.")
+    for path in old.keys() - patches.keys():
+        path.unlink()
+        say(f"removed {path.name}")
+    for path, content in patches.items():
+        if old.get(path) != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            say(f"wrote {path.name}")
+    for directory, commits in tree.commits(series).items():
+        count = sum(path.parent == directory for path in patches)
+        write_cover(tree, directory / COVER, commits, count)
+        say(f"{directory} has {count} patches")
     tree.git("update-ref", APPLIED, "HEAD")
-    say(f"{series} has {len(patches)} patches")
 
 
-def write_cover(tree, path, count):
-    """Renews the figures of the cover letter and leaves its text alone."""
+def write_cover(tree, path, commits, count):
+    """Renews the figures of a cover letter and leaves its text alone."""
     if not path.exists():
         say(f"{path} does not exist: no cover letter")
         return
@@ -202,8 +232,8 @@ def write_cover(tree, path, count):
                          text, re.DOTALL)
     if not parts:
         raise Failure(f"{path} has no lines '{COVER_BEGIN}' and '{COVER_END}' in this order")
-    shortlog = tree.git("shortlog", "--no-merges", "base..HEAD")
-    stat = tree.git("diff", "--stat=72", "--summary", "--no-renames", "base..HEAD")
+    shortlog = tree.git("shortlog", "--no-merges", commits)
+    stat = tree.git("diff", "--stat=72", "--summary", "--no-renames", commits)
     text = f"{parts[1]}\n{shortlog.rstrip()}\n\n{stat.rstrip()}\n\n{parts[2]}"
     text = re.sub(r"^(Subject: \[.*) 0+/\d+\]", rf"\1 {0:0{len(str(count))}}/{count}]", text,
                   count=1, flags=re.MULTILINE)
