@@ -2,9 +2,9 @@
 # What the project does, to look at, and the benchmark, here and in the virtual machine.
 
 VM_BENCH_LIMIT := 1800# seconds
-# Of what makes the kernel, which the cover letter does not.
+# Of what makes the kernel, which the cover letters do not.
 SERIES_HASH = $(shell cat $(filter-out %-cover-letter.patch,$(sort $(wildcard \
-  kernel-patch/series/*.patch))) | sha256sum | cut -c 1-16)
+  kernel-patch/series/*.patch kernel-patch/warm/*.patch))) | sha256sum | cut -c 1-16)
 
 COMMIT = $(shell git describe --always --dirty --exclude='*' --abbrev=12 2>/dev/null)
 # What the benchmark records and cannot find out.

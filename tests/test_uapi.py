@@ -7,14 +7,14 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SERIES = ROOT / "kernel-patch/series"
+SERIES = (ROOT / "kernel-patch/series", ROOT / "kernel-patch/warm")
 KERNEL_HEADER = "include/uapi/linux/spawn_template.h"
 LIBRARY_HEADER = ROOT / "userspace/src/uapi/linux/spawn_template.h"
 
 
 class UapiHeader(unittest.TestCase):
     def test_library_has_the_header_of_the_series(self):
-        patches = sorted(SERIES.glob("0*.patch"))
+        patches = [patch for series in SERIES for patch in sorted(series.glob("0*.patch"))]
         with tempfile.TemporaryDirectory(prefix="spawntpl-test.") as directory:
             for patch in patches:
                 if f" b/{KERNEL_HEADER}\n" in patch.read_text():

@@ -102,6 +102,8 @@ private:
             .reserved = 0,
             .error_step = SPAWN_TEMPLATE_STEP_NONE,
             .error_index = -1,
+            .start = SPAWN_TEMPLATE_START_COLD,
+            .reserved2 = 0,
         };
         pid_t pid = spawn_template_spawn(fd.get(), args);
         if (pid < 0) {

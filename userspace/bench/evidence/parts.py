@@ -56,9 +56,10 @@ class Part:
 def series_hash():
     """Of what makes the kernel: the cover letter does not, and gets its figures from here."""
     state = hashlib.sha256()
-    for patch in sorted((ROOT / "kernel-patch/series").glob("*.patch")):
-        if not patch.name.endswith("-cover-letter.patch"):
-            state.update(patch.read_bytes())
+    for series in ("series", "warm"):
+        for patch in sorted((ROOT / "kernel-patch" / series).glob("*.patch")):
+            if not patch.name.endswith("-cover-letter.patch"):
+                state.update(patch.read_bytes())
     return state.hexdigest()[:16]
 
 

@@ -204,6 +204,7 @@ struct spawn_template_rlimit {
  * @SPAWN_TEMPLATE_STEP_CLONE: Creating the process, in its cgroup, or its pidfd.
  * @SPAWN_TEMPLATE_STEP_OPEN: Finding or opening the executable.
  * @SPAWN_TEMPLATE_STEP_EXEC: Executing it.
+ * @SPAWN_TEMPLATE_STEP_WARM: Capturing the image of a warm template.
  */
 enum spawn_template_step {
 	SPAWN_TEMPLATE_STEP_NONE		= 0,
@@ -213,6 +214,101 @@ enum spawn_template_step {
 	SPAWN_TEMPLATE_STEP_CLONE		= 4,
 	SPAWN_TEMPLATE_STEP_OPEN		= 5,
 	SPAWN_TEMPLATE_STEP_EXEC		= 6,
+	SPAWN_TEMPLATE_STEP_WARM		= 7,
+};
+
+/**
+ * DOC: warm templates
+ *
+ * All children of a warm template share the layout of their address space.
+ *
+ * With SPAWN_TEMPLATE_WARM, spawn_template_create() runs the program once, in a
+ * captive: a child with the rights of the caller, the environment of the
+ * template and no descriptors, that ends where the program would begin.  By
+ * then the dynamic linker has done its work and constructors have run.  The
+ * template keeps a copy of the captive's memory, and its children start with
+ * copies of that, of which nothing but AT_RANDOM and the stack protector's
+ * canary is made anew.
+ *
+ * A start that could turn out differently from an exec by the child is not
+ * made from the image but by that exec; &enum spawn_template_start says why.
+ * What is not compared are the arguments, the working directory and the
+ * variables that nothing but constructors read; nor is it noticed when another
+ * library than the image's comes first on the search path, unless a file of the
+ * image is changed, replaced or removed for it.
+ *
+ * To renew an image, make another template.
+ */
+
+/**
+ * enum spawn_template_start - how a child was started, or why it was not warm
+ * @SPAWN_TEMPLATE_START_COLD: By exec, as the template is not warm; or it is
+ *                             not known, as the caller did not wait.
+ * @SPAWN_TEMPLATE_START_WARM: With a copy of the image.
+ * @SPAWN_TEMPLATE_COLD_FORBIDDEN: The sysctl fs.spawn_template_warm is 0.
+ * @SPAWN_TEMPLATE_COLD_EXPIRED: The image has reached the age or the number of
+ *                               starts that its creator set.
+ * @SPAWN_TEMPLATE_COLD_FORMAT: It is not this executable that is run but its
+ *                              interpreter, or it is no 64-bit ELF file.
+ * @SPAWN_TEMPLATE_COLD_TRACED: The child or the captive is traced.
+ * @SPAWN_TEMPLATE_COLD_CREDENTIALS: The child has other credentials, or another
+ *                                   security label, than the captive had.
+ * @SPAWN_TEMPLATE_COLD_PRIVILEGED: The program gains privileges.
+ * @SPAWN_TEMPLATE_COLD_NAMESPACES: Another namespace or root directory.
+ * @SPAWN_TEMPLATE_COLD_SECCOMP: Other seccomp filters or no_new_privs.
+ * @SPAWN_TEMPLATE_COLD_PERSONALITY: Another personality or randomization.
+ * @SPAWN_TEMPLATE_COLD_LIMITS: Another limit of stack, data or address space.
+ * @SPAWN_TEMPLATE_COLD_MEMORY: What a child inherits for its memory, such as
+ *                              that it has no huge pages, is different.
+ * @SPAWN_TEMPLATE_COLD_FILES: A file of the image was changed, or replaced, or
+ *                             may change unseen.
+ * @SPAWN_TEMPLATE_COLD_WATCHED: A program has a say in who opens the files.
+ * @SPAWN_TEMPLATE_COLD_PROBED: The image has uprobes.
+ * @SPAWN_TEMPLATE_COLD_ARGUMENTS: argv[0] is not the captive's, or arguments
+ *                                 and environment do not fit into the image.
+ * @SPAWN_TEMPLATE_COLD_ENVIRONMENT: A variable that the dynamic linker or the C
+ *                                   library reads by itself is different.
+ * @SPAWN_TEMPLATE_COLD_EXITED: The captive exited, with the status in
+ *                              cold_detail.
+ * @SPAWN_TEMPLATE_COLD_KILLED: The captive died of the signal in cold_detail.
+ * @SPAWN_TEMPLATE_COLD_TIMEOUT: The captive took too long.
+ * @SPAWN_TEMPLATE_COLD_SYSCALL: The captive wanted to make the system call in
+ *                               cold_detail, whose effect no copy of its memory
+ *                               would show.
+ * @SPAWN_TEMPLATE_COLD_UNFIT: The captive has memory, a descriptor or registers
+ *                             that a copy would not have as they are.
+ * @SPAWN_TEMPLATE_COLD_FAILED: There is no captive, or no copy of its memory,
+ *                              for the errno in cold_detail.
+ *
+ * spawn_template_create() gives the reasons from FORBIDDEN on for why a template
+ * is not warm, spawn_template_spawn() those up to ENVIRONMENT for why a start of
+ * a warm template was not.
+ */
+enum spawn_template_start {
+	SPAWN_TEMPLATE_START_COLD		= 0,
+	SPAWN_TEMPLATE_START_WARM		= 1,
+	SPAWN_TEMPLATE_COLD_FORBIDDEN		= 2,
+	SPAWN_TEMPLATE_COLD_EXPIRED		= 3,
+	SPAWN_TEMPLATE_COLD_FORMAT		= 4,
+	SPAWN_TEMPLATE_COLD_TRACED		= 5,
+	SPAWN_TEMPLATE_COLD_CREDENTIALS		= 6,
+	SPAWN_TEMPLATE_COLD_PRIVILEGED		= 7,
+	SPAWN_TEMPLATE_COLD_NAMESPACES		= 8,
+	SPAWN_TEMPLATE_COLD_SECCOMP		= 9,
+	SPAWN_TEMPLATE_COLD_PERSONALITY		= 10,
+	SPAWN_TEMPLATE_COLD_LIMITS		= 11,
+	SPAWN_TEMPLATE_COLD_MEMORY		= 12,
+	SPAWN_TEMPLATE_COLD_FILES		= 13,
+	SPAWN_TEMPLATE_COLD_WATCHED		= 14,
+	SPAWN_TEMPLATE_COLD_PROBED		= 15,
+	SPAWN_TEMPLATE_COLD_ARGUMENTS		= 16,
+	SPAWN_TEMPLATE_COLD_ENVIRONMENT		= 17,
+	SPAWN_TEMPLATE_COLD_EXITED		= 18,
+	SPAWN_TEMPLATE_COLD_KILLED		= 19,
+	SPAWN_TEMPLATE_COLD_TIMEOUT		= 20,
+	SPAWN_TEMPLATE_COLD_SYSCALL		= 21,
+	SPAWN_TEMPLATE_COLD_UNFIT		= 22,
+	SPAWN_TEMPLATE_COLD_FAILED		= 23,
 };
 
 /**
@@ -222,12 +318,27 @@ enum spawn_template_step {
  *     &spawn_template_create_args.dirfd holds a descriptor.  Without this
  *     flag a relative path starts at the current working directory, so that
  *     a zeroed structure plus a path is a complete request.
+ *
+ * SPAWN_TEMPLATE_WARM
+ *     Make the template warm; if that is not possible it is cold, and
+ *     &spawn_template_create_args.cold_reason says why.
+ *
+ * SPAWN_TEMPLATE_REQUIRE_WARM
+ *     Together with SPAWN_TEMPLATE_WARM: if that is not possible, fail at
+ *     SPAWN_TEMPLATE_STEP_WARM.  The error is EPERM for FORBIDDEN, ETIMEDOUT for
+ *     TIMEOUT, the one in cold_detail for FAILED, else EOPNOTSUPP.
  */
 #define SPAWN_TEMPLATE_DIRFD		(1ULL << 0)
+#define SPAWN_TEMPLATE_WARM		(1ULL << 1)
+#define SPAWN_TEMPLATE_REQUIRE_WARM	(1ULL << 2)
+
+/* How long a captive may take if its creator does not say. */
+#define SPAWN_TEMPLATE_WARM_TIMEOUT_MS	10000
 
 /**
  * struct spawn_template_create_args - what spawn_template_create() prepares
- * @flags: SPAWN_TEMPLATE_DIRFD or 0.
+ * @flags: SPAWN_TEMPLATE_DIRFD, SPAWN_TEMPLATE_WARM and
+ *         SPAWN_TEMPLATE_REQUIRE_WARM or 0.
  * @path: Address of the path of the executable, a string.
  * @dirfd: With SPAWN_TEMPLATE_DIRFD, the directory where a relative @path
  *         starts or, with AT_EMPTY_PATH and an empty @path, the executable
@@ -247,6 +358,20 @@ enum spawn_template_step {
  *              Not read.
  * @error_index: Written after a failure: the number of the default action that
  *               is wrong, or -1 where @error_step is another one.  Not read.
+ * @argv0: With SPAWN_TEMPLATE_WARM, address of the argv[0] that warm starts
+ *         have; 0 is the name of the file: @path as it is given.
+ * @warm_timeout_ms: With SPAWN_TEMPLATE_WARM, how many milliseconds the captive
+ *                   may take; 0 is SPAWN_TEMPLATE_WARM_TIMEOUT_MS.
+ * @warm_max_age: With SPAWN_TEMPLATE_WARM, how many seconds the image is used;
+ *                0 is no limit.
+ * @warm_max_starts: With SPAWN_TEMPLATE_WARM, how many children get a copy of
+ *                   the image; 0 is no limit.
+ * @cold_reason: Written if SPAWN_TEMPLATE_WARM is set and the captive ran or
+ *               was not to: one of &enum spawn_template_start,
+ *               SPAWN_TEMPLATE_START_WARM if the template is warm.  Not read.
+ * @cold_detail: Written with @cold_reason: a status, a signal, the number of a
+ *               system call, an errno, or 0.  Not read.
+ * @reserved: 0.
  */
 struct spawn_template_create_args {
 	__aligned_u64 flags;
@@ -259,9 +384,17 @@ struct spawn_template_create_args {
 	__u32 action_size;
 	__u32 error_step;
 	__s32 error_index;
+	__aligned_u64 argv0;
+	__u32 warm_timeout_ms;
+	__u32 warm_max_age;
+	__u32 warm_max_starts;
+	__u32 cold_reason;
+	__s32 cold_detail;
+	__u32 reserved;
 };
 
 #define SPAWN_TEMPLATE_CREATE_ARGS_SIZE_VER0	56
+#define SPAWN_TEMPLATE_CREATE_ARGS_SIZE_VER1	88	/* warm templates */
 
 /**
  * DOC: spawn_template_spawn flags
@@ -304,6 +437,8 @@ struct spawn_template_create_args {
  *              Not read.
  * @error_index: Written after a failure: the number of the failed action, or
  *               -1 where @error_step is another one.  Not read.
+ * @start: Written after a success: one of &enum spawn_template_start.  Not read.
+ * @reserved2: 0.
  */
 struct spawn_template_spawn_args {
 	__aligned_u64 flags;
@@ -317,8 +452,11 @@ struct spawn_template_spawn_args {
 	__u32 reserved;
 	__u32 error_step;
 	__s32 error_index;
+	__u32 start;
+	__u32 reserved2;
 };
 
 #define SPAWN_TEMPLATE_SPAWN_ARGS_SIZE_VER0	64
+#define SPAWN_TEMPLATE_SPAWN_ARGS_SIZE_VER1	72	/* warm templates */
 
 #endif /* _UAPI_LINUX_SPAWN_TEMPLATE_H */
