@@ -232,10 +232,10 @@ enum spawn_template_step {
  *
  * A start that could turn out differently from an exec by the child is not
  * made from the image but by that exec; &enum spawn_template_start says why.
- * What is not compared are the arguments, the working directory and the
- * variables that nothing but constructors read; nor is it noticed when another
- * library than the image's comes first on the search path, unless a file of the
- * image is changed, replaced or removed for it.
+ * What is not compared are the arguments, the working directory, and the
+ * variables and files that nothing but constructors read; nor is it noticed when
+ * another library than the image's comes first on the search path, unless a file
+ * of the image is changed, replaced or removed for it.
  *
  * To renew an image, make another template.
  */
@@ -254,7 +254,9 @@ enum spawn_template_step {
  * @SPAWN_TEMPLATE_COLD_CREDENTIALS: The child has other credentials, or another
  *                                   security label, than the captive had.
  * @SPAWN_TEMPLATE_COLD_PRIVILEGED: The program gains privileges.
- * @SPAWN_TEMPLATE_COLD_NAMESPACES: Another namespace or root directory.
+ * @SPAWN_TEMPLATE_COLD_NAMESPACES: Another namespace or root directory; or the
+ *                                  captive would be the first process of a pid
+ *                                  namespace, which would end with it.
  * @SPAWN_TEMPLATE_COLD_SECCOMP: Other seccomp filters or no_new_privs.
  * @SPAWN_TEMPLATE_COLD_PERSONALITY: Another personality or randomization.
  * @SPAWN_TEMPLATE_COLD_LIMITS: Another limit of stack, data or address space.
