@@ -241,7 +241,8 @@ class Counts(SpawnlatTest):
         before = pid_max.read_text()
         self.addCleanup(pid_max.write_text, before)
         pid_max.write_text("400\n")
-        found = self.objects("--", *self.load("vfork", 997, 0, 0, 0, 0))
+        # A buffer that holds all events, whenever their reader comes to run.
+        found = self.objects("--buffer", 16384, "--", *self.load("vfork", 997, 0, 0, 0, 0))
         pids = {process["pid"] for process in found["process"]}
         self.assertLess(len(pids), 400)
         self.assertEqual(len(found["process"]), 997)
