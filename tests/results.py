@@ -43,12 +43,11 @@ class Suite:
             self.show(f"SKIPPED {test}: {reason}")
 
     def show_failure(self, test, text):
-        self.show(f"FAILED {test}")
-        for line in text.splitlines():
-            print(f"    {line}", flush=True)
+        self.show("\n    ".join([f"FAILED {test}", *text.splitlines()]))
 
     def show(self, text):
-        print(f"{self.name}: {text}", flush=True)
+        # In one piece: other suites may be running, and have something to say, too.
+        print(f"{self.name}: {text}\n", end="", flush=True)
         self.shown = time.monotonic()
 
 
