@@ -95,13 +95,17 @@ public:
         std::int64_t begin = now();
         for (const OwnProcess& worker : workers_)
             send(worker.socket().get(), "calls", 5, MSG_NOSIGNAL);
+        // All of them, whatever fails: none is to make calls any longer.
+        std::string failure;
         for (const OwnProcess& worker : workers_) {
             auto answer = receive<Answer>(worker.socket());
             if (!answer)
-                return std::unexpected(answer.error());
-            if (answer->failure[0])
-                return std::unexpected(answer->failure);
+                failure = answer.error();
+            else if (answer->failure[0])
+                failure = answer->failure;
         }
+        if (!failure.empty())
+            return std::unexpected(failure);
         std::int64_t each = (now() - begin) / static_cast<std::int64_t>(calls_per_sample);
         return Run{each, each, ExitStatus::exited(0)};
     }

@@ -6,9 +6,11 @@
 #include <system_error>
 #include <utility>
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,8 +18,22 @@ namespace spawntpl::bench {
 
 namespace {
 
+constexpr int patience = 10'000;  // ms
+
 std::unexpected<std::string> failure(const std::string& what) {
     return std::unexpected(what + ": " + std::generic_category().message(errno));
+}
+
+bool ends_soon(pid_t pid) {
+    Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd)
+        return false;
+    pollfd end{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+    int ready;
+    do
+        ready = poll(&end, 1, patience);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0;
 }
 
 }  // namespace
@@ -48,9 +64,12 @@ OwnProcess::OwnProcess(OwnProcess&& other) noexcept
 OwnProcess::~OwnProcess() {
     if (pid_ < 0)
         return;
-    socket_ = Fd();
-    // Another one that was forked later has a copy of the socket.
-    kill(pid_, SIGKILL);
+    // Not by closing it: another one that was forked later has a copy.
+    shutdown(socket_.get(), SHUT_RDWR);
+    // What it has made itself, like warm templates, only it can wait for: the next measurement
+    // would meet it dying.
+    if (!ends_soon(pid_))
+        kill(pid_, SIGKILL);
     while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
 }

@@ -15,7 +15,8 @@
 
 namespace spawntpl::bench {
 
-/// A process that answers messages, and ends when nobody can send it any.
+/// A process that answers messages, and ends when this object does: it is then told that no more
+/// come, and killed only where it does not end by itself.
 class OwnProcess {
 public:
     /// Forks one that calls @p serve with its end of a socket pair for messages and ends when that

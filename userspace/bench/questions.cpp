@@ -20,6 +20,10 @@ constexpr std::uint64_t part_of_memory = 4;
 // Of the usual 200 samples as few as have a confidence interval.
 constexpr std::uint64_t quick_part = 16;
 
+// A machine is faster and slower for seconds at a time: of longer loops a method would have met its
+// own part of that. Of shorter ones it would be asked what 'start' is.
+constexpr std::uint64_t most_in_a_row = 50;
+
 std::vector<std::string> chosen_programs(const Selection& selection, bool all) {
     if (!selection.programs.empty())
         return selection.programs;
@@ -81,8 +85,8 @@ std::vector<Group> starts_groups(const Selection& selection) {
             break;
         for (Group& group : combinations(selection, "starts", false)) {
             group.count = selection.count ? selection.count : starts;
-            // As many turns as an interval needs.
-            group.in_a_row = (group.count + least_turns - 1) / least_turns;
+            // At least as many turns as an interval needs.
+            group.in_a_row = std::min(most_in_a_row, (group.count + least_turns - 1) / least_turns);
             group.extra = {{"starts", group.count}, {"in_a_row", group.in_a_row}};
             groups.push_back(std::move(group));
         }
