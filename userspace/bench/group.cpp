@@ -72,6 +72,9 @@ public:
     }
 
 private:
+    /// Medians of each entry, see resampled_medians().
+    using Resampled = std::vector<std::vector<double>>;
+
     /// Two for each method; 0 when there are no more.
     static unsigned next_mark() {
         static unsigned next = 1;
@@ -110,7 +113,8 @@ private:
     }
 
     void evaluate() {
-        std::vector<std::vector<double>> medians(outcomes_.size());
+        Resampled ended(outcomes_.size());
+        Resampled returned(outcomes_.size());
         for (std::size_t i = 0; i < outcomes_.size(); ++i) {
             const Contender& contender = contenders_[i];
             Outcome& outcome = outcomes_[i];
@@ -120,24 +124,29 @@ private:
             outcome.ended = distribution(contender.ended);
             outcome.returned = distribution(contender.returned);
             outcome.drift = drift(contender.ended);
-            medians[i] = resampled_medians(contender.ended, turn(group_));
-            outcome.median = confidence(medians[i]);
+            ended[i] = resampled_medians(contender.ended, turn(group_));
+            returned[i] = resampled_medians(contender.returned, turn(group_));
+            outcome.median = confidence(ended[i]);
         }
-        for (std::string_view name : reference_methods)
-            compare_with(name, medians);
+        for (std::string_view name : reference_methods) {
+            auto reference = std::ranges::find(outcomes_, name, &Outcome::method);
+            if (reference == outcomes_.end() || !reference->ended)
+                continue;
+            auto index = static_cast<std::size_t>(reference - outcomes_.begin());
+            compare_with(index, &Outcome::ended, ended, &Outcome::ratios);
+            compare_with(index, &Outcome::returned, returned, &Outcome::return_ratios);
+        }
     }
 
-    void compare_with(std::string_view name, const std::vector<std::vector<double>>& medians) {
-        auto reference = std::ranges::find(outcomes_, name, &Outcome::method);
-        if (reference == outcomes_.end() || !reference->ended)
-            return;
-        const auto& to = medians[static_cast<std::size_t>(reference - outcomes_.begin())];
+    void compare_with(std::size_t reference, std::optional<Distribution> Outcome::*samples,
+                      const Resampled& medians, std::map<std::string, Ratio> Outcome::*ratios) {
+        const Outcome& to = outcomes_[reference];
         for (std::size_t i = 0; i < outcomes_.size(); ++i)
             if (outcomes_[i].ended)
-                outcomes_[i].ratios[std::string(name)] = {
-                    static_cast<double>(outcomes_[i].ended->p50) /
-                        static_cast<double>(reference->ended->p50),
-                    confidence_of_ratio(medians[i], to)};
+                (outcomes_[i].*ratios)[to.method] = {
+                    static_cast<double>((outcomes_[i].*samples)->p50) /
+                        static_cast<double>((to.*samples)->p50),
+                    confidence_of_ratio(medians[i], medians[reference])};
     }
 
     const Group& group_;

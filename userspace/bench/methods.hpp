@@ -90,7 +90,8 @@ struct Method {
 
 /// The methods that ratios refer to; people are shown that to the first.
 inline constexpr std::string_view reference_method = "posix_spawn";
-inline constexpr std::array reference_methods{reference_method, std::string_view("vfork")};
+inline constexpr std::array<std::string_view, 3> reference_methods{reference_method, "vfork",
+                                                                   "safe-clone3"};
 
 /// Methods that start no program of anybody's choice.
 inline constexpr std::array<std::string_view, 3> floor_methods{"exec-loop", "fork-exit",

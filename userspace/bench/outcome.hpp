@@ -33,8 +33,9 @@ struct Outcome {
     std::optional<Interval> median{};  ///< unset: too few turns
     double drift = 0;
     std::map<std::string, Ratio> ratios{};  ///< by the name of the other method
-    nlohmann::ordered_json extra{};         ///< members of the result
-    unsigned mark = 0;                      ///< of its starts, see Stopwatch
+    std::map<std::string, Ratio> return_ratios{};
+    nlohmann::ordered_json extra{};  ///< members of the result
+    unsigned mark = 0;               ///< of its starts, see Stopwatch
     std::string failure{};
     bool unavailable = false;  ///< the failure: the method does not work on this system
 };

@@ -33,13 +33,13 @@ void add_interval(json& entry, const std::string& prefix, const std::optional<In
     entry[prefix + "high"] = interval ? json(interval->high) : json();
 }
 
-json ratios_json(const Outcome& outcome) {
-    json ratios = json::object();
-    for (const auto& [method, ratio] : outcome.ratios) {
-        ratios[method]["value"] = ratio.value;
-        add_interval(ratios[method], "", ratio.interval);
+json ratios_json(const std::map<std::string, Ratio>& ratios) {
+    json entries = json::object();
+    for (const auto& [method, ratio] : ratios) {
+        entries[method]["value"] = ratio.value;
+        add_interval(entries[method], "", ratio.interval);
     }
-    return ratios;
+    return entries;
 }
 
 json outcome_json(const Outcome& outcome, const Report& report) {
@@ -66,7 +66,8 @@ json outcome_json(const Outcome& outcome, const Report& report) {
         entry["repeatable"] = outcome.drift <= repeatable_drift;
         entry["mark"] = outcome.mark;
     }
-    entry["ratio"] = ratios_json(outcome);
+    entry["ratio"] = ratios_json(outcome.ratios);
+    entry["return_ratio"] = ratios_json(outcome.return_ratios);
     entry.update(outcome.extra);
     return entry;
 }
