@@ -453,6 +453,21 @@ class BenchTest(unittest.TestCase):
         self.assertEqual(process.returncode, -signal.SIGINT)
         self.assertEqual(list(temporary.iterdir()), [])
 
+    def test_an_interrupt_of_the_terminal_is_not_pythons(self):
+        # As from a terminal, all processes get it: this one once.
+        self.tool("stat", f"#!/bin/sh\ntrap '' INT\nmkdir {self.top}/came 2>/dev/null && kill -s INT 0\nexit 0\n")
+        self.tool("git", (self.top / "stat").read_text())
+        environment = dict(os.environ, PATH=f"{self.top}:/usr/bin:/bin")
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_DFL))
+        for chosen in (("start", "--program", "git"), ("agent",)):
+            with self.subTest(chosen=chosen):
+                result = subprocess.run([PROGRAM, "bench", *chosen, "--method", "python", "--n", "1000000"],
+                                        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                        start_new_session=True)
+                (self.top / "came").rmdir()
+                self.assertEqual(result.returncode, -signal.SIGINT)
+                self.assertNotIn("Traceback", result.stderr)
+
     def test_a_result_can_go_to_a_device(self):
         result = subprocess.run([PROGRAM, "bench", "--json", "/dev/stderr", "--program", "nolibc",
                                  "--method", "vfork", "--n", "1"], capture_output=True, text=True)

@@ -7,6 +7,7 @@ standard input asks for all calls once, and is answered by what went wrong, or b
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,8 +26,16 @@ def make_calls(work, first, failures):
         failures.append(str(error))
 
 
+def leave_interrupts_to_the_benchmark():
+    """It ends this process as well. Where they are not ignored, the programs get them as usual."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def main():
     work = json.loads(sys.argv[1])
+    leave_interrupts_to_the_benchmark()
     requests = socket.socket(fileno=os.dup(0))
     os.dup2(1, 0)
     # The listing's own descriptor is one of them.

@@ -9,6 +9,7 @@ import json
 import mmap
 import os
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -59,12 +60,20 @@ def start(parent):
     returned = time.monotonic_ns()
     code = child.wait()
     ended = time.monotonic_ns()
-    signal = -code if code < 0 else -1
-    return ANSWER.pack(returned - begin, ended - begin, max(code, -1), signal, b"")
+    killed_by = -code if code < 0 else -1
+    return ANSWER.pack(returned - begin, ended - begin, max(code, -1), killed_by, b"")
+
+
+def leave_interrupts_to_the_benchmark():
+    """It ends this process as well. Where they are not ignored, the programs get them as usual."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def main():
     parent = json.loads(sys.argv[1])
+    leave_interrupts_to_the_benchmark()
     requests = socket.socket(fileno=os.dup(0))
     os.dup2(1, 0)
     try:
