@@ -13,6 +13,8 @@ import xml.etree.ElementTree
 from pathlib import Path
 from unittest import mock
 
+import jsonschema
+
 ROOT = Path(__file__).resolve().parent.parent
 EVIDENCE = ROOT / "userspace/bench/evidence"
 sys.path.insert(0, str(EVIDENCE))
@@ -28,6 +30,7 @@ import report  # noqa: E402
 from machine_results import Results  # noqa: E402
 
 COMMITTED = ROOT / "kernel-patch/evidence"
+SCHEMA = json.loads((ROOT / "userspace/bench/bench.schema.json").read_text())
 UNITS = {"native": "ns", "vm": "instructions"}
 
 
@@ -67,8 +70,12 @@ def native_results():
                  process_bytes=900 * 1024, break_even_posix_spawn=None)]
     stages = [{"program": "true", "method": "vfork", "n": 10,
                "stages": {name: {"avg_ns": 1000} for name in ("create", "exec", "link")}}]
-    environment = {"kernel": "6.x", "governor": None, "cpus": 2, "load": "1.30 1 1"}
-    return {"schema": 1, "environment": environment, "results": rows, "stages": stages,
+    environment = {"kernel": "6.x", "governor": None, "cpus": 2, "busy_part": 0.02,
+                   "calibration": {"instructions": 2_000_000, "ticks": 271_000}}
+    measured = [{"name": "native-start", "environment": {}},
+                {"name": "native-fds", "environment": {
+                    "busy_part": 0.4, "calibration": {"instructions": 2_000_000, "ticks": 541_000}}}]
+    return {"schema": 1, "environment": environment, "results": rows, "stages": stages, "parts": measured,
             "skipped": [{"what": "kvm", "why": "no such thing"}],
             "not_measured": [{**row("native", "start", "kernel", 1), "unavailable": True,
                               "reason": "not this kernel"}]}
@@ -118,7 +125,13 @@ class EvidenceTest(unittest.TestCase):
                       "thousand", self.report)
 
     def test_a_busy_machine_is_said(self):
-        self.assertIn("**The machine was busy** when times were taken: a load of 1.3 on 2 CPUs", self.report)
+        self.assertIn("**The machine was busy** when times were taken: before 1 of 2 parts, for up to 40 % of its CPUs' "
+                      "time.", self.report)
+        self.assertIn("others used before each part: start 2 %, fds 40 %.", self.details)
+
+    def test_the_speed_of_the_cpu_is_said(self):
+        self.assertIn("A loop of 2,000,000 instructions took 271 to 541 µs when the parts of the measurement began: start "
+                      "271, fds 541.", self.details)
 
     def test_what_is_pinned_comes_first(self):
         self.assertIn("and 1.10x on one CPU (1.50x on all) of `safe-clone3`", self.report)
@@ -270,6 +283,11 @@ class CommittedTest(unittest.TestCase):
     def test_the_readme(self):
         self.assertIn(f"\n\n{readme.table(self.machines['vm'])}\n", readme.README.read_text())
 
+    def test_the_results(self):
+        for name in self.machines:
+            if (COMMITTED / f"{name}.json").exists():
+                jsonschema.validate(json.loads((COMMITTED / f"{name}.json").read_text()), SCHEMA)
+
 
 class StagingTest(unittest.TestCase):
     """What is kept of a measurement that was stopped, or is done."""
@@ -315,6 +333,34 @@ class StagingTest(unittest.TestCase):
         self.evidence.prepare_staging([], "one")
         self.assertEqual(self.staged(), set())
 
+    def test_what_is_merged_is_what_the_schema_knows(self):
+        self.stage("native-fds", environment={}, not_measured=[])
+        self.stage("vm-small", environment={}, not_measured=[])
+        self.stage("vm-repeated", repeated=[])
+        self.evidence.publish(self.top / "published")
+        for machine in ("native", "vm"):
+            merged = json.loads((self.top / "published" / f"{machine}.json").read_text())
+            self.assertLessEqual(set(merged), set(SCHEMA["properties"]))
+
+    def test_each_part_with_times_waits_for_a_quiet_machine(self):
+        for names, anyhow in (([], False), (["native-fds"], True)):
+            with (self.subTest(anyhow=anyhow), mock.patch.object(parts, "PARTS", self.fake_parts()),
+                  mock.patch.object(quiet, "wait", return_value=0.01) as wait,
+                  mock.patch.object(quiet, "busy_part", return_value=0.5) as look, mock.patch("sys.stderr")):
+                self.evidence.measure(names, anyhow)
+                self.assertEqual((wait.call_count, look.call_count), (0, 1) if anyhow else (2, 0))
+                written = json.loads((self.staging / "native-fds.json").read_text())
+                self.assertEqual(written["environment"], {"cpus": 2, "busy_part": 0.5 if anyhow else 0.01})
+        self.assertEqual(json.loads((self.staging / "vm-small.json").read_text())["environment"], {"cpus": 2})
+        self.assertEqual(json.loads((self.staging / "stages.json").read_text()), {"results": []})
+
+    @staticmethod
+    def fake_parts():
+        def measure(target):
+            target.write_text(json.dumps({"results": [], "environment": {"cpus": 2}}))
+        return [parts.Part("native-fds", "native", measure), parts.Part("vm-small", "vm", measure),
+                parts.Part("stages", "native", lambda target: target.write_text('{"results": []}'))]
+
     def test_how_the_environments_of_the_parts_differ_is_kept(self):
         self.stage("native-start", environment={"cpu": "x", "load": "1"}, results=[1])
         self.stage("native-fds", environment={"cpu": "x", "load": "2"}, results=[2])
@@ -336,24 +382,42 @@ class StagingTest(unittest.TestCase):
 class QuietTest(unittest.TestCase):
     """Nothing sleeps here: what the machine says is made up."""
 
-    def wait(self, loads):
-        said, slept = [], []
-        with (mock.patch("os.getloadavg", side_effect=[(load, 0, 0) for load in loads]),
-              mock.patch("os.sched_getaffinity", return_value={0, 1}), mock.patch("time.sleep", slept.append)):
-            quiet.wait(said.append)
-        return said, slept
+    def wait(self, parts_of_time):
+        """The parts that something ran in, one after the other."""
+        said, slept, idle, everything, lines = [], [], 0, 0, []
+        for part in parts_of_time:
+            lines.append(self.stat(idle, everything))
+            idle += round(1000 * (1 - part))
+            everything += 1000
+            lines.append(self.stat(idle, everything))
+        with (mock.patch.object(quiet, "STAT") as stat, mock.patch("time.sleep", slept.append)):
+            stat.read_text.side_effect = lines
+            return quiet.wait(said.append), said, len(slept)
+
+    @staticmethod
+    def stat(idle, everything):
+        # What waits for a disk is idle; guest time is in user's.
+        return f"cpu  {everything - idle - 7} 0 0 {idle - 2} 2 3 2 2 999 999\ncpu0 1 1 1 1 1 1 1 1 1 1\nintr 1\n"
 
     def test_a_machine_with_nothing_to_do_is_not_waited_for(self):
-        self.assertEqual(self.wait([1.0]), ([], []))
+        part, said, windows = self.wait([0.03])
+        self.assertAlmostEqual(part, 0.03)
+        self.assertEqual((said, windows), ([], 1))
 
-    def test_a_load_may_fall(self):
-        said, slept = self.wait([2.5, 1.4, 0.9])
-        self.assertEqual(said, ["a load of 2.5 on 2 CPUs: waiting until nothing else runs"])
-        self.assertEqual(len(slept), 2)
+    def test_what_runs_may_end(self):
+        part, said, windows = self.wait([0.95, 0.4, 0.02])
+        self.assertAlmostEqual(part, 0.02)
+        self.assertEqual(said, ["the CPUs are busy for 95 % of the time: waiting until nothing else runs"])
+        self.assertEqual(windows, 3)
 
-    def test_one_that_stays_is_refused(self):
-        with self.assertRaisesRegex(quiet.Busy, r"still a load of 3.0 on 2 CPUs .*\(--busy measures all the same\)"):
-            self.wait([3.0] * (quiet.PATIENCE // quiet.PAUSE))
+    def test_what_goes_on_is_refused(self):
+        with self.assertRaisesRegex(quiet.Busy, r"still busy for 50 % of the time .*\(--busy measures all the same\)"):
+            self.wait([0.5] * (quiet.PATIENCE // quiet.WINDOW))
+
+    def test_this_machine_says_it(self):
+        with mock.patch("time.sleep"):
+            idle, everything = quiet.cpu_times()
+        self.assertGreater(everything, idle)
 
 
 class MergeTest(unittest.TestCase):

@@ -26,6 +26,7 @@ class Results:
         self.stages = root.get("stages", [])
         self.profile = root.get("profile", [])
         self.skipped = root.get("skipped", [])
+        self.parts = root.get("parts", [])
 
     @classmethod
     def read(cls, path):
@@ -40,10 +41,10 @@ class Results:
             raise NoResults(f"{path} is not a result of the benchmark")
         return cls(root)
 
-    def load(self):
-        """What else the machine did, or None: the mean of a minute."""
-        text = self.environment.get("load")
-        return float(text.split()[0]) if text else None
+    def of_parts(self, name):
+        """Of the environments of the parts that it is made of, what each says of this."""
+        found = {part["name"]: part["environment"].get(name, self.environment.get(name)) for part in self.parts}
+        return {part: value for part, value in found.items() if value is not None}
 
     def select(self, question, pinned=False, **wanted):
         """Rows of a question; a wanted member is looked for in the row, then in its parent."""

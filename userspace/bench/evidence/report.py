@@ -54,7 +54,7 @@ CANNOT_SHOW = """\
 
 def environment(name, results):
     words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in results.environment.items()
-                      if key not in ("calibration", "clock", "machine", "pinned_to"))
+                      if key not in ("busy_part", "calibration", "clock", "machine", "pinned_to"))
     return f"- **{name}**: {words}"
 
 
@@ -67,11 +67,30 @@ def shown(value):
 def busy(machines):
     """Times of a machine with something else to do are said to be that before they are shown."""
     native = machines["native"]
-    load, cpus = (native.load(), native.environment.get("cpus")) if native else (None, None)
-    if load is None or not cpus or not quiet.is_busy(load, cpus):
+    shares = native.of_parts("busy_part") if native else {}
+    most = max(shares.values(), default=0)
+    if most <= quiet.MOST_BUSY:
         return []
-    return [f"**The machine was busy** when times were taken: a load of {load:.1f} on {cpus} CPUs before the first.",
-            ""]
+    count = sum(share > quiet.MOST_BUSY for share in shares.values())
+    return [f"**The machine was busy** when times were taken: before {count} of {len(shares)} parts, for up to "
+            f"{100 * most:.0f} % of its CPUs' time.", ""]
+
+
+def speed(native):
+    """How fast the CPU was when each part began."""
+    parts = native.of_parts("calibration") if native else {}
+    if not parts:
+        return [answers.MISSING]
+    ticks = {name: found["ticks"] / 1000 for name, found in parts.items()}
+    instructions = next(iter(parts.values()))["instructions"]
+    quoted = ", ".join(f"{name.removeprefix('native-')} {value:,.0f}" for name, value in ticks.items())
+    lines = [f"A loop of {instructions:,} instructions took {min(ticks.values()):,.0f} to {max(ticks.values()):,.0f} µs "
+             f"when the parts of the measurement began: {quoted}. So far times of different parts may be apart."]
+    shares = native.of_parts("busy_part")
+    if shares:
+        lines += ["", "Of all CPUs' time, others used before each part: " + ", ".join(
+            f"{name.removeprefix('native-')} {100 * share:.0f} %" for name, share in shares.items()) + "."]
+    return lines
 
 
 def question(number, entry, machines, drawn):
@@ -142,6 +161,7 @@ def details(machines):
              "## Where the instructions went", "", *answers.functions(machines["vm"]), "",
              "## The mix of tools", "", *answers.agent_table(machines, PUBLISHED["rfc"]), "",
              "## How the published figures were measured", "", *how_it_was_published(machines), "",
+             "## The speed of the CPU", "", *speed(machines["native"]), "",
              "## Not measured", "", *not_measured(machines), "", "## Environment", ""]
     lines += [environment(name, results) for name, results in machines.items() if results]
     return "\n".join(lines) + "\n"
