@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Sentences with figures in them. Each takes the machines' results and copes with what is missing."""
 
-from amounts import UNITS, figure, gain, median, timed, times, without_interval
+import warm_starts
+from amounts import NO_GAIN, UNITS, bounds, bounds_of_others, gain, is_seen, median, ratio, times, with_interval
 
 MISSING = "Not measured."
 # Backends of ours, in the order of what they need of the system.
@@ -9,45 +10,61 @@ LIBRARY = ("kernel", "warm", "clone3", "lib-posix_spawn")
 TEMPLATES = LIBRARY[:-1]
 # What nobody has to patch a kernel for, and nobody forgets anything of: the honest baseline.
 BY_HAND = "safe-clone3"
-# What a dynamic linker starts.
-DYNAMIC = ("hello", "true", "sed", "grep", "awk", "git", "bash", "python3")
+# What a question varies: its member of the parent, and what to call it.
+PROPERTIES = {"rss": ("rss_mib", "MiB"), "mappings": ("extra_mappings", "mappings"), "threads": ("threads", "threads"),
+              "fds": ("fds", "descriptors"), "env": ("env", "variables")}
 # Of what is varied something does not depend as long as it changes by no more.
 STEADY = 0.2
-NO_GAIN = 0.98
 
 
-def growth(machines, question, member, what, methods):
+def ends_of(results, question, methods):
+    """Of each method the smallest and the largest value of what a question varies."""
+    pairs = {method: results and results.ends(question, PROPERTIES[question][0], method) for method in methods}
+    return {method: pair for method, pair in pairs.items() if pair}
+
+
+def growth(machines, question, methods):
     """For each machine: what grows from the smallest to the largest, and that the others do not."""
+    member, what = PROPERTIES[question]
     sentences = []
     for name, results in machines.items():
-        ends = {method: pair for method in methods for pair in [results and results.ends(question, member, method)]
-                if pair}
+        ends = ends_of(results, question, methods)
         if not ends:
             continue
         first, last = next(iter(ends.values()))
-        changes = {method: many["p50"] / few["p50"] - 1 for method, (few, many) in ends.items()}
-        parts = [f"`{method}` {median(few)} to {median(many)}" + other_span(few, many, first, last, member)
-                 for method, (few, many) in ends.items() if changes[method] > STEADY]
-        steady = [method for method in ends if changes[method] <= STEADY]
+        growing = {method: pair for method, pair in ends.items() if grows(*pair)}
+        parts = [f"`{method}` {median(few)} to {median(many)} {UNITS[name]}" + other_span(few, many, first, last, member)
+                 for method, (few, many) in growing.items()]
+        steady = [pair for method, pair in ends.items() if method not in growing]
         if steady:
-            most = max((changes[method] for method in steady), key=abs)
-            costs = span([row["p50"] / 1000 for method in steady for row in ends[method]])
-            parts.append(f"{listed(steady)} {costs}, changed by {changed(most)}")
+            parts.append(f"the others {changed(steady)}")
         sentences.append(f"{name}, {first['parent'][member]:,} to {last['parent'][member]:,} {what}: "
-                         f"{'; '.join(parts)} ({UNITS[name]}).")
+                         f"{', '.join(parts)}.")
     return " ".join(sentences) or MISSING
 
 
-def changed(part):
-    return f"at most {100 * abs(part):.0f} %" if abs(part) >= 0.01 else "less than 1 %"
+def growth_table(machines):
+    """Every method's ends, for the details."""
+    lines = []
+    for question, (member, what) in PROPERTIES.items():
+        for name, results in machines.items():
+            for method, (few, many) in ends_of(results, question, results.methods(question) if results else ()).items():
+                lines.append(f"| {name} | {few['parent'][member]:,} to {many['parent'][member]:,} {what} | `{method}` | "
+                             f"{median(few)} | {median(many)} | {ratio(many, few, bounds_of_others(many, few))} |")
+    return ["| machine | from, to | method | few | many | many to few |", "|---|---|---|---:|---:|---:|",
+            *lines] if lines else [MISSING]
 
 
-def listed(methods):
-    return ", ".join(f"`{method}`" for method in methods)
+def grows(few, many):
+    """Of times only what is beyond the intervals of both."""
+    return many["p50"] / few["p50"] - 1 > STEADY and is_seen(bounds_of_others(many, few))
 
 
-def span(values):
-    return f"{min(values):,.0f} to {max(values):,.0f}"
+def changed(pairs):
+    most = max(abs(many["p50"] / few["p50"] - 1) for few, many in pairs)
+    if most < 0.01:
+        return "by less than 1 %"
+    return f"by at most {100 * most:.0f} %" + (", which may be chance" if most > STEADY else "")
 
 
 def other_span(few, many, first, last, member):
@@ -57,38 +74,46 @@ def other_span(few, many, first, last, member):
 
 
 def rss(machines):
-    return growth(machines, "rss", "rss_mib", "MiB",
-                  ("fork", "fork-thp", "posix_spawn", "vfork", "helper", BY_HAND, *TEMPLATES))
+    return growth(machines, "rss", ("fork", "fork-thp", "posix_spawn", "vfork", "helper", BY_HAND, *TEMPLATES))
 
 
 def mappings(machines):
-    methods = ("fork", "posix_spawn", BY_HAND, *TEMPLATES)
-    return " ".join((growth(machines, "mappings", "extra_mappings", "mappings", methods),
-                     growth(machines, "threads", "threads", "threads", methods)))
+    methods = ("fork", "posix_spawn", "vfork", BY_HAND, *TEMPLATES)
+    return " ".join((growth(machines, "mappings", methods), growth(machines, "threads", methods)))
 
 
 def fds(machines):
-    return growth(machines, "fds", "fds", "descriptors", ("fork", "posix_spawn", "vfork", BY_HAND, *TEMPLATES))
+    return growth(machines, "fds", ("fork", "posix_spawn", "vfork", BY_HAND, *TEMPLATES))
 
 
 def env(machines):
-    text = growth(machines, "env", "env", "variables", ("posix_spawn", "vfork", BY_HAND, *TEMPLATES))
-    return " ".join([text, *(sentence for name, results in machines.items() if results
-                             for sentence in prepared_environment(name, results))])
+    text = growth(machines, "env", ("posix_spawn", *TEMPLATES))
+    prepared = [part for name, results in machines.items() for part in prepared_environment(name, results)]
+    return text + (f" Prepared, to inherited, of 1,000: {', '.join(prepared)}." if prepared else "")
 
 
 def prepared_environment(name, results):
     """Of the first of our methods that has it."""
     for method in TEMPLATES:
-        rows = {variant or "inherited": results.one("env", method=method, variant=variant, env=1000)
-                for variant in (None, "changed", "prepared")}
-        if not rows["inherited"] or not rows["prepared"]:
-            continue
-        saved = 1 - rows["prepared"]["p50"] / rows["inherited"]["p50"]
-        costs = ", ".join(f"{variant} {median(row)}" for variant, row in rows.items() if row)
-        verdict = f"a prepared one saves {100 * saved:.0f} %" if saved >= 0.02 else "to prepare it gains nothing"
-        return [f"{name}, 1,000 by `{method}`: {costs}: {verdict}."]
+        rows = environments(results, method)
+        if rows:
+            return [f"`{method}` {ratio(*rows, bounds_of_others(*rows))} ({name})"]
     return []
+
+
+def environments(results, method):
+    """A prepared and an inherited one, of the most variables; or None."""
+    rows = [results and results.one("env", method=method, variant=variant, env=1000) for variant in ("prepared", None)]
+    return rows if all(rows) else None
+
+
+def saved_by_preparing(results, method):
+    """The part of a start that a prepared environment saves, or 0, or None if that was not measured."""
+    rows = environments(results, method)
+    if not rows:
+        return None
+    saved = 1 - rows[0]["p50"] / rows[1]["p50"]
+    return saved if saved > 1 - NO_GAIN and is_seen(bounds_of_others(*rows)) else 0
 
 
 def starts(machines):
@@ -98,24 +123,32 @@ def starts(machines):
         return MISSING
     most = max(row["starts"] for row in rows)
     rows = [row for row in rows if row["starts"] == most and
-            row["method"] in ("fork", "vfork", "posix_spawn", BY_HAND, *TEMPLATES, "exec-loop")]
-    # A sample of exec-loop is a mean of many execs, which has no tail.
-    parts = [f"`{row['method']}` {row['per_second']:,.0f}/s" +
-             (f" (p99 {row['p99'] / 1000:,.0f} µs)" if row["method"] != "exec-loop" else "") for row in rows]
-    loops = f", in loops of {rows[0]['in_a_row']:,}" if rows[0].get("in_a_row") else ", in turns"
-    return f"{most:,} starts of nolibc by each{loops}: {', '.join(parts)}."
+            row["method"] in ("fork", "vfork", "posix_spawn", BY_HAND, *TEMPLATES)]
+    turns = f", {rows[0]['in_a_row']:,} in a row" if rows[0].get("in_a_row") else ""
+    return (f"{most:,} starts of nolibc by each{turns}, per second (p99 in µs; median to posix_spawn's): "
+            f"{', '.join(map(of_many, rows))}.")
+
+
+def of_many(row):
+    """Rate, tail, and what the median is of posix_spawn's."""
+    tail = f"{row['p99'] / 1000:,.0f}"
+    to = row["ratio"].get("posix_spawn")
+    if to and row["method"] != "posix_spawn":
+        tail += "; " + with_interval(to["value"], bounds(row, "posix_spawn"))
+    return f"`{row['method']}` {row['per_second']:,.0f} ({tail})"
 
 
 def path(machines):
+    """Of both within their own turns: one was measured after the other."""
     native = machines["native"]
     parts = []
-    for method in ("vfork", "posix_spawn", *TEMPLATES):
-        absolute = figure(native, "path", method=method, variant="absolute path")
-        last = figure(native, "path", method=method, path_entries=50, hit="last")
+    for method in ("vfork", *TEMPLATES):
+        absolute = times(native, "path", method, "posix_spawn", variant="absolute path")
+        last = times(native, "path", method, "posix_spawn", path_entries=50, hit="last")
         if absolute and last:
-            parts.append(f"`{method}` {absolute} and {last} µs")
-    return ("By an absolute path, and by a name in the last of 50 directories: "
-            f"{', '.join(parts)}; a template has searched before.") if parts else MISSING
+            parts.append(f"`{method}` {absolute} and {last}")
+    return ("To posix_spawn, by an absolute path and by a name in the last of 50 directories: "
+            f"{', '.join(parts)}. A template has searched before.") if parts else MISSING
 
 
 def parallel(machines):
@@ -126,13 +159,11 @@ def parallel(machines):
                  for row in (native.select("parallel", method=method) if native else [])}
         if len(rates) > 1:
             best = max(rates, key=rates.get)
-            more = f"{rates[best]:,.0f} by {best}" if best != min(rates) else "no more by several"
-            parts.append(f"`{method}` {rates[min(rates)]:,.0f}/s by one thread, {more}")
-    for method in ("batch", "supervisor"):
-        relation = times(native, "parallel", method, "posix_spawn", workers=1)
-        if relation:
-            parts.append(f"`{method}` {relation} of posix_spawn's time")
-    return f"{'; '.join(parts)}." if parts else MISSING
+            parts.append(f"`{method}` {rates[min(rates)]:,.0f}, {rates[best]:,.0f} by {best}")
+    batches = [f"`{method}` {relation}" for method in ("batch", "supervisor")
+               for relation in [times(native, "parallel", method, "posix_spawn", workers=1)] if relation]
+    return " ".join([*([f"A second, by one thread and at best: {'; '.join(parts)}."] if parts else []),
+                     *([f"To posix_spawn by one thread: {', '.join(batches)}."] if batches else [])]) or MISSING
 
 
 def programs(machines):
@@ -149,36 +180,25 @@ def programs(machines):
     entries = [entry for entry in vm.profile if entry["program"] == "true" and entry["method"] == "kernel"]
     split = {(entry["phase"], side): entry[side] / 1000 for entry in entries for side in ("kernel", "user")}
     if len(split) == 4:
-        text += (f" Of `true`, {split['start', 'kernel']:,.0f}k are the kernel's until the call returns, "
-                 f"{split['after', 'user']:,.0f}k the dynamic linker's and the program's after it, "
-                 f"{split['after', 'kernel']:,.0f}k the kernel's for them.")
-    return " ".join((text, *warm(machines)))
-
-
-def warm(machines):
-    """What is gained where the program's own start is left out as well."""
-    sentences = []
-    for name, results in machines.items():
-        parts = [f"{program} {without_interval(text)}" for program in DYNAMIC
-                 for text in [times(results, "start", "warm", "posix_spawn", program=program)] if text]
-        if parts:
-            sentences.append(f"{name}, `warm` to posix_spawn: {', '.join(parts)}.")
-    return sentences
+        text += (f" Of true, {split['start', 'kernel']:,.0f} k are the kernel's until the call returns, "
+                 f"{split['after', 'user']:,.0f} k the linker's and the program's after it, "
+                 f"{split['after', 'kernel']:,.0f} k the kernel's for them.")
+    return " ".join((text, *warm_starts.answers(machines)))
 
 
 def agent(machines):
     """What is left of it in a mix: for each backend, what it gains to posix_spawn, or that this cannot be seen."""
     native = machines["native"]
     sentences = []
-    for method in LIBRARY:
+    for method in TEMPLATES:
         rows = agent_rows(native, method)
         if not rows:
             continue
         gains = [gain(row) for row in rows]
         values = [value for value, _ in gains]
-        sentences.append(f"`{method}` makes {min(values):+.1f} to {max(values):+.1f} % calls per second to "
-                         f"posix_spawn: {verdict(rows, [interval for _, interval in gains if interval])}.")
-    return " ".join(sentences) or MISSING
+        sentences.append(f"`{method}` {min(values):+.1f} to {max(values):+.1f} %, "
+                         f"{verdict(rows, [interval for _, interval in gains if interval])}")
+    return f"Calls per second, to posix_spawn's: {'; '.join(sentences)}." if sentences else MISSING
 
 
 def agent_rows(native, method):
@@ -192,7 +212,7 @@ def verdict(rows, intervals):
     if seen:
         return f"a difference in {seen} of {len(rows)} shapes"
     widest = max(max(-low, high) for low, high in intervals)
-    return f"no difference that {rows[0]['n']} samples can show ({widest:.0f} % might be there)"
+    return f"no difference in {rows[0]['n']} samples ({widest:.0f} % might be there)"
 
 
 def agent_table(machines, rfc):
@@ -227,18 +247,23 @@ def trade(machines):
     for name, results in machines.items():
         rows = [row for row in (results.select("template") if results else [])
                 if row["method"].startswith("create ") and row["backend"] not in said and
-                row["program"] == ("true" if row["backend"] == "warm" else "nolibc")]
+                row["backend"] in TEMPLATES and row["program"] == ("true" if row["backend"] == "warm" else "nolibc")]
         if rows:
             said.update(row["backend"] for row in rows)
-            parts = [f"`{row['backend']}` {row['p50'] / 1000:,.1f} {UNITS[name]}{held(row)}; it {pays(row)}"
-                     for row in rows]
-            sentences.append(f"{name}, to create: {'. '.join(parts)}.")
+            parts = [f"`{row['backend']}` {row['p50'] / 1000:,.1f} {UNITS[name]}{held(row)}, "
+                     f"{pays(row, start_of(results, row))}" for row in rows]
+            sentences.append(f"{name}, to create: {'; '.join(parts)}.")
     return " ".join(sentences) or MISSING
+
+
+def start_of(results, row):
+    """A start of the template that the row is about, of the same measurement."""
+    return results.one("template", method=row["method"].removeprefix("create "), program=row["program"])
 
 
 def held(row):
     if "processes" in row:
-        return f", {row['processes']} process{'es' if row['processes'] > 1 else ''} of {row['process_bytes'] / 1024:,.0f} KiB"
+        return f", {warm_starts.held(row)}"
     if row.get("heap_bytes") is None:
         return ""
     kernel = row.get("kernel_slab_bytes")
@@ -247,102 +272,18 @@ def held(row):
     return f" and {row['heap_bytes']:,.0f} bytes{of_kernel}"
 
 
-def pays(row):
-    paid, never = [], []
-    for method in ("posix_spawn", "vfork"):
+def pays(row, start):
+    """After how many starts, in relation to which method: where a start gains, as far as can be seen."""
+    paid, never = {}, []
+    for method in ("posix_spawn", "vfork", BY_HAND):
         starts = row.get(f"break_even_{method}", "not compared")
-        if starts is None:
+        if starts is None or (start and starts != "not compared" and not is_seen(bounds(start, method))):
             never.append(method)
         elif starts != "not compared":
-            paid.append(f"after {starts:,.0f} start{'' if starts == 1 else 's'} against {method}")
-    if not paid:
-        return f"never pays against {' or '.join(never)}" if never else "was not compared"
-    return f"pays {' and '.join(paid)}" + (f", never against {' or '.join(never)}" if never else "")
-
-
-def where_not(machines):
-    """What a reader has to know before the rest."""
-    lines = []
-
-    def line(text, *values):
-        if all(value is not None for value in values):
-            lines.append("- " + text.format(*values))
-
-    vm, native = machines["vm"], machines["native"]
-    line(f"Against a careful start by hand on a stock kernel (`{BY_HAND}`: clone3 that shares the descriptors and "
-         "leaves them by close_range, with all signals and errors handled) the system call alone is {} at 10 "
-         "descriptors and {} at 10,000, the library with it {} and {}.",
-         *(times(vm, "fds", method, BY_HAND, fds=fds) for method in ("raw-kernel", "kernel") for fds in (10, 10_000)))
-    line("Of a whole start of git `kernel` needs {} of what `" + BY_HAND + "` does.",
-         times(vm, "start", "kernel", BY_HAND, program="git"))
-    line("A small parent: a start by `kernel` is {} of `vfork` and exec, and {} of glibc's posix_spawn; the second "
-         "gap is glibc's.", times(vm, "fds", "kernel", "vfork", fds=10),
-         times(vm, "fds", "kernel", "posix_spawn", fds=10))
-    line("A program with a dynamic linker: `kernel` keeps the caller for {} of the time of `vfork` (true: {} to {} "
-         "thousand instructions until the call returns): it returns when the program is loaded, vfork when the child "
-         "has left the caller's memory.",
-         times(vm, "start", "kernel", "vfork", what="return_p50", program="true"),
-         *(row and f"{row['return_p50'] / 1000:,.0f}" for method in ("kernel", "vfork")
-           for row in [vm and vm.one("start", program="true", method=method)]))
-    line("On a stock kernel a template's `clone3` is {} of `vfork`, and {} of `" + BY_HAND + "`.",
-         timed(native, "fds", "clone3", "vfork", fds=10), timed(native, "fds", "clone3", BY_HAND, fds=10))
-    line("Where only posix_spawn works, a template adds to it: {}. A helper process that was started early, and needs "
-         "no patch, is {} of posix_spawn.", timed(native, "fds", "lib-posix_spawn", "posix_spawn", fds=10),
-         timed(native, "fds", "helper", "posix_spawn", fds=10))
-    lines += [*real_programs(machines), *kept_warm(machines)]
-    line("A prepared environment is no faster than an inherited one: {} of it by `clone3`.",
-         prepared_relation(native, "clone3"))
-    line("No exec is made faster: a loop of execs alone, the floor, is {} µs of the {} of `clone3`.",
-         figure(native, "start", program="nolibc", method="exec-loop"),
-         figure(native, "start", program="nolibc", method="clone3"))
-    return lines or [MISSING]
-
-
-def real_programs(machines):
-    """Most of their start is their own, unless it is left out."""
-    parts = []
-    for method, name, how in (("kernel", "vm", "counted"), ("clone3", "native", "in time")):
-        relations = [f"{program} {without_interval(text)}" for program in ("true", "git", "python3")
-                     for text in [times(machines[name], "start", method, "posix_spawn", program=program)] if text]
-        if relations:
-            parts.append(f"by `{method}`, {how}, {', '.join(relations)}")
-    lines = [f"- Of real programs' starts by posix_spawn: {'; '.join(parts)}. The rest is the program's own, and of a "
-             "mix of tools (question 9) even more."] if parts else []
-    return lines
-
-
-def kept_warm(machines):
-    """What the fastest way to start a program costs elsewhere."""
-    lines = []
-    for name, results in machines.items():
-        slower = [f"{program} {text}" for program in DYNAMIC
-                  for text, relation in [relation_to(results, "warm", "posix_spawn", program)] if relation >= NO_GAIN]
-        caller = times(results, "start", "warm", "posix_spawn", what="return_p50", program="true")
-        kept = results and results.one("template", method="create warm", program="true")
-        parts = ([f"keeps the caller for {caller} of posix_spawn's time (true), as it returns when the child stands "
-                  "before its main()"] if caller else []) + (
-                 [f"holds{held(kept)[1:]}"] if kept and held(kept) else []) + (
-                 [f"gains nothing for {', '.join(slower)}"] if slower else [])
-        if parts:
-            lines.append(f"- `warm` ({name}) {'; '.join(parts)}; a static program has no warm start.")
-    return lines
-
-
-def relation_to(results, method, to, program):
-    """As text and as a number, which is 0 where it was not measured."""
-    rows = [results and results.one("start", method=name, program=program) for name in (method, to)]
-    if not all(rows):
-        return None, 0
-    return times(results, "start", method, to, program=program), rows[0]["p50"] / rows[1]["p50"]
-
-
-def prepared_relation(results, method):
-    rows = [results and results.one("env", method=method, variant=variant, env=1000)
-            for variant in ("prepared", None)]
-    # Said only where it is so.
-    if not all(rows) or rows[0]["p50"] < NO_GAIN * rows[1]["p50"]:
-        return None
-    return f"{rows[0]['p50'] / rows[1]['p50']:.2f}x"
+            paid.setdefault(starts, []).append(method)
+    texts = [f"after {starts:,.0f} ({', '.join(methods)})" for starts, methods in paid.items()]
+    texts += [f"never ({', '.join(never)})"] if never else []
+    return f"pays {', '.join(texts)}" if texts else "not compared"
 
 
 def ours(results, wanted):
@@ -351,9 +292,9 @@ def ours(results, wanted):
         return "-"
     question = wanted["question"]
     if "method" in wanted:
-        slow = results.p50(question, method=wanted["method"], env=wanted["slow_env"], variant=None)
-        fast = results.p50(question, method=wanted["method"], env=wanted["fast_env"], variant=None)
-        return f"{slow / fast:.2f}x" if slow and fast else "-"
+        slow, fast = (results.one(question, method=wanted["method"], env=wanted[env], variant=None)
+                      for env in ("slow_env", "fast_env"))
+        return ratio(slow, fast, bounds_of_others(slow, fast)) if slow and fast else "-"
     shape = {name: wanted[name] for name in ("rss_mib", "fds") if name in wanted}
     text = times(results, question, wanted["slow"], wanted["fast"], **shape)
     return f"{text} (`{wanted['slow']}`)" if text else "-"

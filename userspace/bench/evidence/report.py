@@ -2,53 +2,50 @@
 """Writes the report: for each question a figure, an answer, and what it cannot show; and its details."""
 
 import json
+import statistics
 from pathlib import Path
 
 import answers
+import drawbacks
 import quiet
+import warm_starts
 
 PUBLISHED = json.loads((Path(__file__).parent / "literature.json").read_text())
 
 # The question, its figures, who answers it, and the caveat.
 QUESTIONS = (
     ("How many starts a second, and how evenly?", ("native-starts",), answers.starts,
-     "One caller, one child at a time; the tail is the machine's as much as the method's."),
+     "One child at a time; the tail is the machine's as much as the method's."),
     ("What does the parent's memory cost?", ("native-rss", "vm-rss"), answers.rss,
-     "fork of a parent on huge pages (fork-thp) and Python are processes of their own, of the same "
-     "shape. Counts do not see page-walks and cache misses, which make fork worse."),
+     "fork-thp: on huge pages. Cache misses and page-walks, which no count shows, make fork worse."),
     ("What do its mappings and threads cost?", ("native-mappings", "native-threads", "vm-mappings",
                                                  "vm-threads"), answers.mappings,
-     "The threads sleep: what busy ones suffer while a fork write-protects their memory is not here."),
+     "The threads sleep; busy ones suffer while a fork write-protects their memory."),
     ("What do its open descriptors cost?", ("native-fds", "vm-fds"), answers.fds,
      "All but 0 to 2 are close-on-exec duplicates of one file; others cost more to close."),
     ("What does the environment cost?", ("native-env", "vm-env"), answers.env,
-     "Variables of 40 bytes; the exec copies them, whoever starts it."),
+     "Variables of 40 bytes."),
     ("What does a bare name cost?", ("native-path",), answers.path,
      "Empty directories, all in the kernel's cache of names."),
     ("Do starts scale?", ("native-parallel",), answers.parallel,
-     "As many CPUs as the details say; with more threads than those one starts while another waits."),
+     "With more threads than CPUs one starts while another waits."),
     ("What of a real program's start is the start?", ("native-start", "vm-start", "native-stages",
                                                       "vm-phases"), answers.programs,
-     "A call of `kernel` returns when the program is loaded, one of vfork, clone3 or posix_spawn when the child has "
-     "left the caller's memory, fork's before the exec. In a virtual machine libc's start-up pays for CPUID exits that "
-     "no count shows."),
+     "In a virtual machine libc's start-up pays for CPUID exits that no count shows."),
     ("What is left of it in a mix of tools?", ("native-agent",), answers.agent,
-     "The mix is ours, of the shape that the RFC of May 2026 gave: 6,144 calls, 16 in flight; its "
-     "own benchmark is not public, its baseline most likely Python's subprocess."),
+     "The mix is ours, of the RFC's shape: 6,144 calls, 16 in flight; its own benchmark is not public."),
     ("When does a template pay?", (), answers.trade,
-     "The kernel's memory is the growth of all its slab caches during many templates, as a mean."),
+     "By the medians. The kernel's memory is the growth of all slab caches, as a mean."),
 )
 
 # What has one reason and is listed one by one.
 MOST_NAMES = 8
 
 CANNOT_SHOW = """\
-- Instruction counts (vm) are exact and show work: not cache or TLB misses, not other CPUs, not what leaving a
-  virtual machine costs. A `*` marks what another boot, or the other half of its run, does not confirm to 0.1 %.
-- Times (native) are of one machine, shared with whatever its host does. p50 over turns of up to five starts (question 1 says
-  its own), in another order each round; ratios with a 95 % bootstrap interval, of twelve turns or more. The ends of a
-  range (10 to 10,000 descriptors) are measured one after the other: of times compare methods, not ends.
-- This kernel is patched in the virtual machine only: times of the kernel's calls need a machine that boots it.
+- Counts (vm) show work: not cache or TLB misses, other CPUs, or what leaving a virtual machine costs. {boots}
+- Times (native) are of one machine, with whatever its host does. Methods take turns, in another order each round; 10 and
+  10,000 descriptors do not: compare methods, not ends.
+- The patched kernel ran in the virtual machine only: its times need a machine that boots it.
 """
 
 
@@ -93,9 +90,31 @@ def speed(native):
     return lines
 
 
+def boots(vm):
+    """How far apart the counts of several boots are."""
+    rows = [row for row in (vm.rows if vm else []) if row.get("p50_of_other_boots")]
+    if not rows:
+        return "No other boot has confirmed them."
+    spreads = []
+    for row in rows:
+        counts = [row["p50"], *row["p50_of_other_boots"]]
+        spreads.append((max(counts) - min(counts)) / row["p50"])
+    most = rows[spreads.index(max(spreads))]
+    return (f"{len(rows)} of them, from {1 + len(most['p50_of_other_boots'])} boots, are "
+            f"{100 * statistics.median(spreads):.2f} % apart in the median and {100 * max(spreads):.1f} % at most "
+            f"({most['program']} by {most['method']}); `*`: another boot, or the other half of the run, does not agree to "
+            "0.1 %.")
+
+
+def called(name, names):
+    """By its machine, where there is one figure of each."""
+    machines = [other.split("-")[0] for other in names]
+    return name if len(set(machines)) < len(machines) else name.split("-")[0]
+
+
 def question(number, entry, machines, drawn):
     title, names, answer, caveat = entry
-    figures = ", ".join(f"[{name}]({name}.svg)" for name in names if name in drawn)
+    figures = ", ".join(f"[{called(name, names)}]({name}.svg)" for name in names if name in drawn)
     return [f"{number}. **{title}** {answer(machines)} *{caveat}*" + (f" {figures}" if figures else "")]
 
 
@@ -105,15 +124,16 @@ def here(native, entry):
 
 
 def literature(machines):
-    """Each with what it was measured by only in the details."""
-    return ["| what | published | here |", "|---|---:|---:|",
-            *(f"| {entry['what']} | {entry['published']} ([{entry['source']}]({entry['url']})) "
-              f"| {here(machines['native'], entry)} |" for entry in PUBLISHED["ratios"])]
+    """Where it was and what it was measured by only in the details."""
+    return [f"- {entry['what']}: {entry['published']}, here {here(machines['native'], entry)}."
+            for entry in PUBLISHED["ratios"]]
 
 
 def how_it_was_published(machines):
-    return [*(f"- {entry['what']}: {entry['published']}, {entry['how']} ([{entry['source']}]({entry['url']}))."
-              for entry in PUBLISHED["ratios"]), "", "What this project measured first, on another machine:", "",
+    return ["| what | published | how | here |", "|---|---:|---|---:|",
+            *(f"| {entry['what']} | {entry['published']} ([{entry['source']}]({entry['url']})) | {entry['how']} "
+              f"| {here(machines['native'], entry)} |" for entry in PUBLISHED["ratios"]), "",
+            "What this project measured first, on another machine:", "",
             "| what | then | how | here |", "|---|---:|---|---:|",
             *(f"| {entry['what']} | {entry['figure']} | {entry['how']} | {here(machines['native'], entry)} |"
               for entry in PUBLISHED["earlier"])]
@@ -142,23 +162,30 @@ def shortened(what):
 
 def text(machines, drawn):
     lines = ["<!-- Made by `make evidence`. -->", "# What starts cost", "",
-             "Start, exit and wait of one child, median, unless something else is said; nolibc is a program of two "
-             "instructions. `kernel`, `warm` and `clone3` are this project's backends, in one run with the others and in turns.",
-             "", *busy(machines), "## Where a template does not help", "", *answers.where_not(machines), "",
+             "Medians of one start, exit and wait, unless something else is said; nolibc: a program of two instructions; "
+             "k: thousand instructions. `kernel`, `warm` and `clone3` are this project's; \"the others\": vfork, posix_spawn, "
+             "`safe-clone3`, a helper process, and ours. A ratio of times has a 95 % interval: with 1 in it, no difference "
+             "was seen.",
+             "", *busy(machines), "## Where a template does not help", "", *drawbacks.where_not(machines), "",
              "## Questions", ""]
     for number, entry in enumerate(QUESTIONS, 1):
         lines += question(number, entry, machines, drawn)
     lines += ["", "## What others have published", "", *literature(machines), "",
-              "Other machines, kernels and decades: the direction is to be compared, not the digits.", "",
-              "## What this cannot show", "", CANNOT_SHOW,
-              "Which functions the instructions are in, the mix of tools by shape, how others measured, what was not "
-              "measured and why, and the machines: [details](details.md)."]
+              "On other machines, in other decades: compare the direction, not the digits.", "",
+              "## What this cannot show", "", CANNOT_SHOW.format(boots=boots(machines["vm"])),
+              "All methods and programs, what was not measured, the machines: [details](details.md)."]
     return "\n".join(lines) + "\n"
 
 
 def details(machines):
     lines = ["<!-- Made by `make evidence`. -->", "# What starts cost: details", "",
              "## Where the instructions went", "", *answers.functions(machines["vm"]), "",
+             "## What starts depend on, and what not", "",
+             "Times were measured one after the other: their interval has all that both medians leave possible.", "",
+             *answers.growth_table(machines), "",
+             "## Warm starts", "", "To posix_spawn. The mean has what making the child of the next start delays; what another "
+             "CPU does of that is in neither.", "",
+             *(warm_starts.table(machines) or [answers.MISSING]), "",
              "## The mix of tools", "", *answers.agent_table(machines, PUBLISHED["rfc"]), "",
              "## How the published figures were measured", "", *how_it_was_published(machines), "",
              "## The speed of the CPU", "", *speed(machines["native"]), "",

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Where a template does not help: what a reader has to know before the rest."""
+
+import warm_starts
+from amounts import figure, timed, times
+from answers import BY_HAND, MISSING, saved_by_preparing
+
+
+def where_not(machines):
+    lines = []
+
+    def line(text, *values):
+        if all(value is not None for value in values):
+            lines.append("- " + text.format(*values))
+
+    vm, native = machines["vm"], machines["native"]
+    line(f"Against a careful start by hand on a stock kernel (`{BY_HAND}`: shared descriptors, left by "
+         "close_range; all signals and errors handled) the system call alone is {} at 10 descriptors and {} at 10,000, "
+         "the library with it {} and {}{}.",
+         *(times(vm, "fds", method, BY_HAND, fds=fds) for method in ("raw-kernel", "kernel") for fds in (10, 10_000)),
+         f", of git {of_git}" if (of_git := times(vm, "start", "kernel", BY_HAND, program="git")) else "")
+    line("A small parent: `kernel` is {} of `vfork` and exec, and {} of glibc's posix_spawn; the second gap is "
+         "glibc's.", times(vm, "fds", "kernel", "vfork", fds=10), times(vm, "fds", "kernel", "posix_spawn", fds=10))
+    line("A dynamic program: `kernel` keeps the caller for {} of `vfork`'s time (true), until the program is loaded.",
+         times(vm, "start", "kernel", "vfork", what="return_p50", program="true"))
+    line("On a stock kernel a template's `clone3` is {} of `vfork`, and {} of `" + BY_HAND + "`.",
+         timed(native, "fds", "clone3", "vfork", fds=10, program="nolibc"),
+         timed(native, "fds", "clone3", BY_HAND, fds=10, program="nolibc"))
+    line("Where only posix_spawn works, a template adds to it: {}.",
+         timed(native, "fds", "lib-posix_spawn", "posix_spawn", fds=10, program="nolibc"))
+    lines += [*real_programs(machines), *warm_starts.costs(machines), *prepared_environment(machines)]
+    line("No exec is made faster: execs in a loop, the floor, are {} µs each of the {} of `clone3`.",
+         figure(native, "start", program="nolibc", method="exec-loop"),
+         figure(native, "start", program="nolibc", method="clone3"))
+    return lines or [MISSING]
+
+
+def real_programs(machines):
+    """Most of their start is their own, unless it is left out."""
+    parts = []
+    for method, name, how in (("kernel", "vm", "counted"), ("clone3", "native", "in time")):
+        relations = [f"{program} {text}" for program in ("true", "git", "python3")
+                     for text in [times(machines[name], "start", method, "posix_spawn", program=program)] if text]
+        if relations:
+            parts.append(f"by `{method}`, {how}, {', '.join(relations)}")
+    return [f"- Real programs, to posix_spawn: {'; '.join(parts)}. The rest is the program's own."] if parts else []
+
+
+def prepared_environment(machines):
+    """Both: where it gains nothing, and where something."""
+    vm, native = machines["vm"], machines["native"]
+    if saved_by_preparing(native, "clone3") != 0:
+        return []
+    by_kernel = saved_by_preparing(vm, "kernel")
+    return ["- A prepared environment gains nothing by `clone3`, as the exec copies it again" +
+            (f"; by `kernel`, which keeps the copy, it saves {100 * by_kernel:.0f} %" if by_kernel else "") +
+            " (question 5)."]
