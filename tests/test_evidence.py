@@ -203,7 +203,7 @@ class EvidenceTest(unittest.TestCase):
         lines = [line for line in self.report.splitlines() if line.startswith("- ") and "`warm`" in line]
         self.assertEqual(lines, [
             "- `warm` keeps the caller for 3.00x [2.50, 3.50] (native) of posix_spawn's time (true), until the child stands "
-            "before its main(). It holds 2 processes of 900 KiB. It gains nothing for python3 0.89x [0.80, 1.10] (native); "
+            "before its main(). It holds 2 processes of 900 KiB. No gain is seen for python3 0.89x [0.80, 1.10] (native); "
             "no static program can be warm.",
             "- The child of the next `warm` start is made meanwhile, if a CPU is free, and is not all in the median: true, to "
             "posix_spawn, 0.80x [0.60, 0.90] on one CPU (0.50x [0.45, 0.55] on all), mean 0.80x (native)."])

@@ -87,7 +87,7 @@ def costs(machines):
     next_child = joined({name: of_true(results) for name, results in machines.items()})
     return [f"- `warm` keeps the caller for {caller} of posix_spawn's time (true), until the child stands before its "
             "main()." + (f" It holds {kept[0]}." if kept else "") +
-            (f" It gains nothing for {nothing}; no static program can be warm." if nothing else ""),
+            (f" No gain is seen for {nothing}; no static program can be warm." if nothing else ""),
             "- The child of the next `warm` start is made meanwhile, if a CPU is free, and is not all in the median: true, "
             f"to posix_spawn, {next_child}."]
 
