@@ -27,6 +27,7 @@ import quiet  # noqa: E402
 import readme  # noqa: E402
 import replaced_text  # noqa: E402
 import report  # noqa: E402
+import warm_starts  # noqa: E402
 from machine_results import Results  # noqa: E402
 
 COMMITTED = ROOT / "kernel-patch/evidence"
@@ -149,7 +150,7 @@ class EvidenceTest(unittest.TestCase):
         first = self.report.split("## Where a template does not help")[1].strip().splitlines()[0]
         self.assertIn("`safe-clone3`", first)
         self.assertIn("the system call alone is 0.92x at 10 descriptors and 0.92x at 10,000", first)
-        self.assertIn("`kernel` keeps the caller for 1.33x of `vfork`'s time (true)", self.report)
+        self.assertIn("`kernel` executes 1.33x of `vfork`'s instructions before it returns (true)", self.report)
 
     def test_a_busy_machine_is_said(self):
         self.assertIn("**The machine was busy** when times were taken: before 1 of 2 parts, for up to 40 % of its CPUs' "
@@ -175,11 +176,11 @@ class EvidenceTest(unittest.TestCase):
         self.assertIn("| native | 1 to 64 threads | `fork` | 200 | 400 | 2.00x [1.33, 3.00] |", self.details)
 
     def test_a_name_is_compared_within_its_turns(self):
-        self.assertIn("`clone3` 1.00x [0.70, 0.90] and 1.00x [0.60, 0.90]. A template has searched before.", self.report)
+        self.assertIn("`clone3` 1.00x [0.70, 0.90] and 1.00x [0.60, 0.90].", self.report)
 
     def test_a_prepared_environment_is_one_thing_here_and_another_there(self):
-        self.assertIn("- A prepared environment gains nothing by `clone3`, as the exec copies it again; by `kernel`, which "
-                      "keeps the copy, it saves 50 % (question 5).", self.report)
+        self.assertIn("- No gain of a prepared environment is seen by `clone3`, as the exec copies it again (question 5).",
+                      self.report)
         self.assertIn("Prepared, to inherited, of 1,000: `clone3` 0.97x [0.79, 1.18] (native), `kernel` 0.50x (vm).",
                       self.report)
 
@@ -193,6 +194,45 @@ class EvidenceTest(unittest.TestCase):
                       "bytes, 640 in the kernel, pays after 7 (vfork); `warm` 4,000.0 µs, 2 processes of 900 KiB, pays "
                       "never (posix_spawn).", self.report)
 
+    def test_every_start_is_in_the_details(self):
+        self.assertIn("| method | true | git | python3 |", self.details)
+        self.assertIn("| `clone3` | - | 480 (50) | - |", self.details)
+        self.assertIn("| program | create | wakeup | setup | exec | link | run | zombie |", self.details)
+        self.assertIn("| true | 1 | - | - | 1 | 1 | - | - |", self.details)
+
+    def test_what_the_same_start_was_apart_is_no_growth(self):
+        rows = [row("native", question, "vfork", cost, parent=parent, p50_low=cost - 1_000, p50_high=cost + 1_000)
+                for question, cost, parent in (("start", 60_000, {}), ("threads", 100_000, {}), ("env", 80_000, {}),
+                                               ("threads", 150_000, {"threads": 64}))]
+        results = Results({"results": rows})
+        self.assertAlmostEqual(results.spread("vfork"), 100 / 60)
+        self.assertFalse(answers.grows(results, rows[1], rows[3]))
+        self.assertTrue(answers.grows(Results({"results": rows[1:]}), rows[1], rows[3]))
+        self.assertIn("By the question, one start of nolibc was timed as 60 to 100 µs (`posix_spawn`).", report.same_start(
+            {"vm": None, "native": Results({"results": [{**entry, "method": "posix_spawn"} for entry in rows]})}))
+
+    def test_a_difference_that_is_seen_is_not_called_chance(self):
+        few, many = (row("native", "mappings", "helper", cost, p50_low=cost - 1_000, p50_high=cost + 1_000)
+                     for cost in (100_000, 122_000))
+        unsure = [row("native", "mappings", "vfork", cost, p50_low=50_000, p50_high=150_000)
+                  for cost in (100_000, 123_000)]
+        self.assertEqual(answers.changed([unsure]), "by at most 23 %, which may be chance")
+        self.assertEqual(answers.changed([unsure, (few, many)]), "by at most 23 %")
+
+    def test_every_method_that_keeps_something_is_answered_alike(self):
+        results = Results({"results": [row("vm", "start", method, cost, program=program, return_p50=cost // 2)
+                                       for program in ("true", "sed") for method, cost in
+                                       (("kernel-warm", 50_000), ("warm", 70_000), ("posix_spawn", 100_000))]})
+        machines = {"native": None, "vm": results}
+        self.assertEqual(warm_starts.answers(machines), ["`kernel-warm` to posix_spawn: vm 0.50x (true).",
+                                                         "`warm` to posix_spawn: vm 0.70x (true)."])
+        self.assertEqual(warm_starts.table(machines)[0],
+                         "| program | `kernel-warm` vm, median | mean | `warm` vm, median | mean |")
+        self.assertEqual([line.split(", until")[0] for line in warm_starts.costs(machines)[:2]], [
+            "- `kernel-warm` needs 0.50x (vm counted) of what posix_spawn needs (true)",
+            "- `warm` needs 0.70x (vm counted) of what posix_spawn needs (true)"])
+        self.assertEqual(set(warm_starts.TRAITS), set(amounts.KEPT))
+
     def test_a_gain_that_may_be_chance_never_pays(self):
         created = row("native", "template", "create clone3", 3_000, break_even_posix_spawn=5.0, break_even_vfork=2.0)
         start = row("native", "template", "clone3", 90_000, ratio={"posix_spawn": interval(0.9, 0.7, 1.1),
@@ -202,12 +242,13 @@ class EvidenceTest(unittest.TestCase):
     def test_what_warm_costs_is_said_first(self):
         lines = [line for line in self.report.splitlines() if line.startswith("- ") and "`warm`" in line]
         self.assertEqual(lines, [
-            "- `warm` keeps the caller for 3.00x [2.50, 3.50] (native) of posix_spawn's time (true), until the child stands "
-            "before its main(). It holds 2 processes of 900 KiB. No gain is seen for python3 0.89x [0.80, 1.10] (native); "
+            "- `warm` needs 3.00x [2.50, 3.50] (native) of what posix_spawn needs (true), until the child stands before its "
+            "main(). It holds 2 processes of 900 KiB (native). No gain is seen for python3 0.89x [0.80, 1.10] (native); "
             "no static program can be warm.",
-            "- The child of the next `warm` start is made meanwhile, if a CPU is free, and is not all in the median: true, to "
+            "- The next child of `warm` is made meanwhile, if a CPU is free, and is not all in the median: true, to "
             "posix_spawn, 0.80x [0.60, 0.90] on one CPU (0.50x [0.45, 0.55] on all), mean 0.80x (native)."])
-        self.assertIn("`warm` to posix_spawn: native 0.50x (true) to 0.60x (git), by the means to 0.80x.", self.report)
+        self.assertIn("`warm` to posix_spawn: native 0.50x [0.45, 0.55] (true) to 0.60x [0.50, 0.70] (git), by the "
+                      "means to 0.80x.", self.report)
         self.assertIn("| git | 0.60x [0.50, 0.70] | 0.62x |", self.details)
 
     def test_answers_have_the_figures_of_the_results(self):
@@ -215,7 +256,7 @@ class EvidenceTest(unittest.TestCase):
                       "less than 1 %.", self.report)
         self.assertIn("vm, 10 to 10,000 descriptors: `posix_spawn` 153 to 1,653 k, `vfork` 93* to 1,595* k, the others by "
                       "less than 1 %.", self.report)
-        self.assertIn("25,000 starts of nolibc by each, 50 in a row, per second (p99 in µs; median to posix_spawn's): `vfork` "
+        self.assertIn("25,000 starts of nolibc by each, 50 in a row, per second by the mean (p99 in µs; median to posix_spawn's): `vfork` "
                       "20,000 (100; 0.50x [0.45, 0.56]), `posix_spawn` 10,000 (200).", self.report)
         self.assertIn("`do_sigaction` 8.0k", self.details)
         self.assertIn("| workers x in flight | calls | posix_spawn/s | clone3/s | warm/s | RFC, "
@@ -250,7 +291,19 @@ class EvidenceTest(unittest.TestCase):
     def test_two_pages(self):
         for text in (self.report, (COMMITTED / "report.md").read_text()):
             self.assertLess(len(text.splitlines()), 60)
-            self.assertLess(len(text), 7_800)
+            self.assertLessEqual(len(text), 8_000)
+
+    def test_there_is_room_for_another_method(self):
+        """For one that starts what a template keeps, where a kernel has it: in the machine that counts."""
+        machines = {name: Results.read(COMMITTED / f"{name}.json") for name in ("native", "vm", "kvm")}
+        vm = machines["vm"]
+        if not vm.methods("start", program="true").count("kernel-warm"):
+            vm.rows += [{**entry, "method": entry["method"].replace("warm", "kernel-warm")}
+                        for entry in vm.rows if entry["method"] in ("warm", "create warm")]
+        drawn = [path.stem for path in COMMITTED.glob("*.svg")]
+        written = report.text(machines, drawn)
+        self.assertIn("`kernel-warm` needs ", written)
+        self.assertLessEqual(len(written), 8_000)
 
     def test_the_table_of_the_cover_letter(self):
         table, dynamic, notes = self.table.split("\n\n", 2)
@@ -391,6 +444,8 @@ class StagingTest(unittest.TestCase):
         self.evidence.prepare_staging(["native-fds"], "one")
         self.assertEqual(self.staged(), {"native-fds"})
         self.evidence.publish(self.top / "published")
+        # The report was written as well.
+        self.evidence.PUBLISHED.touch()
         self.evidence.prepare_staging([], "one")
         self.assertEqual(self.staged(), set())
 
@@ -431,6 +486,18 @@ class StagingTest(unittest.TestCase):
         self.assertEqual(merged["parts"], [{"name": "native-start", "environment": {}},
                                            {"name": "native-fds", "environment": {"load": "2"}}])
         self.assertIsNone(self.evidence.merge("vm"))
+
+    def test_all_commits_that_were_measured_are_named(self):
+        self.stage("native-start", environment={"commit": "aaa"})
+        self.stage("native-fds", environment={"commit": "bbb"})
+        self.assertIn("commit aaa and bbb", report.environment("native", Results(self.evidence.merge("native"))))
+
+    def test_what_was_measured_with_is_all_of_it(self):
+        before = self.evidence.measured_with(False)
+        payload = self.top / "payload"
+        payload.write_text("another")
+        with mock.patch.object(parts, "PAYLOADS", [payload]):
+            self.assertNotEqual(self.evidence.measured_with(False), before)
 
     def test_figures_that_nobody_draws_any_longer_are_removed(self):
         target = self.top / "results"
@@ -482,9 +549,10 @@ class QuietTest(unittest.TestCase):
 
 
 class MergeTest(unittest.TestCase):
-    def test_the_median_of_three_boots_counts_and_another_confirms_it(self):
+    def test_the_most_typical_of_three_boots_counts_and_all_confirm_it(self):
         methods = {"fork": (100_000, 100_050, 140_000), "vfork": (100_000, 100_200, 99_800),
-                   "clone3": (100_000, 150_000, 150_010), "kernel": (90_000, 90_000, 90_000)}
+                   "clone3": (100_000, 150_000, 150_010), "kernel": (90_000, 90_000, 90_000),
+                   "posix_spawn": (100_000, 100_050, 99_990)}
         rows = [row("vm", "start", method, costs[0], repeatable=method != "kernel") for method, costs in methods.items()]
         again = [row("vm", "start", method, cost, repeatable=method != "kernel")
                  for method, costs in methods.items() for cost in costs[1:]]
@@ -492,13 +560,30 @@ class MergeTest(unittest.TestCase):
         merged = {"results": [*rows, once], "repeated": again}
         parts.settle(merged)
         self.assertEqual([(entry["method"], entry["p50"], entry["repeatable"]) for entry in merged["results"]],
-                         [("fork", 100_050, True), ("vfork", 100_000, False), ("clone3", 150_000, True),
-                          ("kernel", 90_000, False), ("helper", 80_000, True)])
+                         [("fork", 100_050, False), ("vfork", 100_200, False), ("clone3", 150_000, False),
+                          ("kernel", 90_000, False), ("posix_spawn", 100_050, True), ("helper", 80_000, True)])
         self.assertEqual(merged["results"][0]["p50_of_other_boots"], [100_000, 140_000])
-        self.assertNotIn("p50_of_other_boots", merged["results"][4])
+        self.assertNotIn("p50_of_other_boots", merged["results"][5])
         self.assertNotIn("repeated", merged)
         results = Results({"results": merged["results"]})
         self.assertEqual(amounts.figure(results, "start", method="vfork"), "100*")
+
+    def test_a_profile_is_marked_where_its_means_are_not_the_medians(self):
+        measured = {"program": "true", "method": "vfork", "mark": 7, "n": 10, "p50": 620_000, "return_p50": 93_000}
+        marks = {"7": {"kernel": 1_500_000, "user": 17_000, "functions": {"copy_process": 100_000}},
+                 "8": {"kernel": 4_270_000, "user": 1_000_000, "functions": {}}}
+        start, after = parts.phases(measured, marks)
+        self.assertEqual((start["phase"], start["n"], start["repeatable"]), ("start", 10, False))
+        self.assertEqual((after["phase"], after["kernel"], after["repeatable"]), ("after", 427_000, True))
+        self.assertEqual(start["functions"], [{"name": "copy_process", "instructions": 10_000}])
+        text = "\n".join(answers.functions(Results({"results": [], "profile": [{**start, "program": "nolibc"}]})))
+        self.assertIn("as means of 10 starts", text)
+        self.assertIn("| `vfork` | 150k* | 1.7k* |", text)
+
+    def test_what_is_missing_is_noticed_before_anything_is_measured(self):
+        parts.check_tools(["sh"])
+        with self.assertRaisesRegex(parts.PartError, "^not installed: no-such-tool$"):
+            parts.check_tools(["sh", "no-such-tool"])
 
     def test_what_the_benchmark_cannot_know_is_added(self):
         self.assertRegex(parts.commit(), "^[0-9a-f]{12}(-dirty)?$")

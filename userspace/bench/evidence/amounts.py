@@ -10,6 +10,9 @@ LEAST_FOR_INTERVAL = 12
 
 UNITS = {"native": "µs", "kvm": "µs", "vm": "k"}
 
+# Methods of ours that keep what a program is after its own start, in the order of what they need of the system.
+KEPT = ("kernel-warm", "warm")
+
 # A count is no gain from here on.
 NO_GAIN = 0.98
 

@@ -2,17 +2,22 @@
 """Sentences with figures in them. Each takes the machines' results and copes with what is missing."""
 
 import warm_starts
-from amounts import NO_GAIN, UNITS, bounds, bounds_of_others, gain, is_seen, median, ratio, times, with_interval
+from amounts import (KEPT, NO_GAIN, UNITS, bounds, bounds_of_others, gain, is_seen, mark, median, ratio, times,
+                     with_interval)
 
 MISSING = "Not measured."
 # Backends of ours, in the order of what they need of the system.
-LIBRARY = ("kernel", "warm", "clone3", "lib-posix_spawn")
+LIBRARY = ("kernel", *KEPT, "clone3", "lib-posix_spawn")
 TEMPLATES = LIBRARY[:-1]
 # What nobody has to patch a kernel for, and nobody forgets anything of: the honest baseline.
 BY_HAND = "safe-clone3"
+# What a caller's size is not expected to matter to, where it does not say so by itself.
+OTHERS = ("posix_spawn", "vfork", "helper", BY_HAND, *TEMPLATES)
 # What a question varies: its member of the parent, and what to call it.
 PROPERTIES = {"rss": ("rss_mib", "MiB"), "mappings": ("extra_mappings", "mappings"), "threads": ("threads", "threads"),
               "fds": ("fds", "descriptors"), "env": ("env", "variables")}
+# Of a start, as spawnlat tells them apart.
+STAGES = ("create", "wakeup", "setup", "exec", "link", "run", "zombie")
 # Of what is varied something does not depend as long as it changes by no more.
 STEADY = 0.2
 
@@ -32,7 +37,7 @@ def growth(machines, question, methods):
         if not ends:
             continue
         first, last = next(iter(ends.values()))
-        growing = {method: pair for method, pair in ends.items() if grows(*pair)}
+        growing = {method: pair for method, pair in ends.items() if grows(results, *pair)}
         parts = [f"`{method}` {median(few)} to {median(many)} {UNITS[name]}" + other_span(few, many, first, last, member)
                  for method, (few, many) in growing.items()]
         steady = [pair for method, pair in ends.items() if method not in growing]
@@ -55,16 +60,18 @@ def growth_table(machines):
             *lines] if lines else [MISSING]
 
 
-def grows(few, many):
-    """Of times only what is beyond the intervals of both."""
-    return many["p50"] / few["p50"] - 1 > STEADY and is_seen(bounds_of_others(many, few))
+def grows(results, few, many):
+    """Only by more than the same start was apart, and of times what is beyond the intervals of both."""
+    least = max(1 + STEADY, results.spread(few["method"]))
+    return many["p50"] / few["p50"] > least and is_seen(bounds_of_others(many, few))
 
 
 def changed(pairs):
     most = max(abs(many["p50"] / few["p50"] - 1) for few, many in pairs)
     if most < 0.01:
         return "by less than 1 %"
-    return f"by at most {100 * most:.0f} %" + (", which may be chance" if most > STEADY else "")
+    seen = any(is_seen(bounds_of_others(many, few)) for few, many in pairs)
+    return f"by at most {100 * most:.0f} %" + (", which may be chance" if most > STEADY and not seen else "")
 
 
 def other_span(few, many, first, last, member):
@@ -74,16 +81,15 @@ def other_span(few, many, first, last, member):
 
 
 def rss(machines):
-    return growth(machines, "rss", ("fork", "fork-thp", "posix_spawn", "vfork", "helper", BY_HAND, *TEMPLATES))
+    return growth(machines, "rss", ("fork", "fork-thp", *OTHERS))
 
 
 def mappings(machines):
-    methods = ("fork", "posix_spawn", "vfork", BY_HAND, *TEMPLATES)
-    return " ".join((growth(machines, "mappings", methods), growth(machines, "threads", methods)))
+    return " ".join(growth(machines, question, ("fork", *OTHERS)) for question in ("mappings", "threads"))
 
 
 def fds(machines):
-    return growth(machines, "fds", ("fork", "posix_spawn", "vfork", BY_HAND, *TEMPLATES))
+    return growth(machines, "fds", ("fork", *OTHERS))
 
 
 def env(machines):
@@ -112,8 +118,9 @@ def saved_by_preparing(results, method):
     rows = environments(results, method)
     if not rows:
         return None
-    saved = 1 - rows[0]["p50"] / rows[1]["p50"]
-    return saved if saved > 1 - NO_GAIN and is_seen(bounds_of_others(*rows)) else 0
+    part = rows[0]["p50"] / rows[1]["p50"]
+    least = min(NO_GAIN, 1 / results.spread(method))
+    return 1 - part if part < least and is_seen(bounds_of_others(*rows)) else 0
 
 
 def starts(machines):
@@ -125,7 +132,7 @@ def starts(machines):
     rows = [row for row in rows if row["starts"] == most and
             row["method"] in ("fork", "vfork", "posix_spawn", BY_HAND, *TEMPLATES)]
     turns = f", {rows[0]['in_a_row']:,} in a row" if rows[0].get("in_a_row") else ""
-    return (f"{most:,} starts of nolibc by each{turns}, per second (p99 in µs; median to posix_spawn's): "
+    return (f"{most:,} starts of nolibc by each{turns}, per second by the mean (p99 in µs; median to posix_spawn's): "
             f"{', '.join(map(of_many, rows))}.")
 
 
@@ -148,22 +155,19 @@ def path(machines):
         if absolute and last:
             parts.append(f"`{method}` {absolute} and {last}")
     return ("To posix_spawn, by an absolute path and by a name in the last of 50 directories: "
-            f"{', '.join(parts)}. A template has searched before.") if parts else MISSING
+            f"{', '.join(parts)}.") if parts else MISSING
 
 
 def parallel(machines):
+    """To posix_spawn by as many threads: both took turns."""
     native = machines["native"]
-    parts = []
-    for method in ("posix_spawn", BY_HAND, *TEMPLATES):
-        rates = {row["workers"]: row["per_second"]
-                 for row in (native.select("parallel", method=method) if native else [])}
-        if len(rates) > 1:
-            best = max(rates, key=rates.get)
-            parts.append(f"`{method}` {rates[min(rates)]:,.0f}, {rates[best]:,.0f} by {best}")
+    parts = [f"`{method}` {' and '.join(relations)}" for method in (BY_HAND, *TEMPLATES)
+             for relations in [[times(native, "parallel", method, "posix_spawn", workers=workers)
+                                for workers in (1, 4)]] if all(relations)]
     batches = [f"`{method}` {relation}" for method in ("batch", "supervisor")
                for relation in [times(native, "parallel", method, "posix_spawn", workers=1)] if relation]
-    return " ".join([*([f"A second, by one thread and at best: {'; '.join(parts)}."] if parts else []),
-                     *([f"To posix_spawn by one thread: {', '.join(batches)}."] if batches else [])]) or MISSING
+    return " ".join([*([f"To posix_spawn, by 1 and by 4 threads: {', '.join(parts)}."] if parts else []),
+                     *([f"By one: {', '.join(batches)}."] if batches else [])]) or MISSING
 
 
 def programs(machines):
@@ -179,10 +183,11 @@ def programs(machines):
     text = f"Of all instructions of a start by `kernel`, after the exec: {', '.join(parts)}."
     entries = [entry for entry in vm.profile if entry["program"] == "true" and entry["method"] == "kernel"]
     split = {(entry["phase"], side): entry[side] / 1000 for entry in entries for side in ("kernel", "user")}
+    marks = {entry["phase"]: mark(entry) for entry in entries}
     if len(split) == 4:
-        text += (f" Of true, {split['start', 'kernel']:,.0f} k are the kernel's until the call returns, "
-                 f"{split['after', 'user']:,.0f} k the linker's and the program's after it, "
-                 f"{split['after', 'kernel']:,.0f} k the kernel's for them.")
+        text += (f" Of true, as means, {split['start', 'kernel']:,.0f}{marks['start']} k are the kernel's until the "
+                 f"return; after it {split['after', 'user']:,.0f}{marks['after']} k the linker's and the program's, "
+                 f"{split['after', 'kernel']:,.0f}{marks['after']} k the kernel's.")
     return " ".join((text, *warm_starts.answers(machines)))
 
 
@@ -247,7 +252,7 @@ def trade(machines):
     for name, results in machines.items():
         rows = [row for row in (results.select("template") if results else [])
                 if row["method"].startswith("create ") and row["backend"] not in said and
-                row["backend"] in TEMPLATES and row["program"] == ("true" if row["backend"] == "warm" else "nolibc")]
+                row["backend"] in TEMPLATES and row["program"] == ("true" if row["backend"] in KEPT else "nolibc")]
         if rows:
             said.update(row["backend"] for row in rows)
             parts = [f"`{row['backend']}` {row['p50'] / 1000:,.1f} {UNITS[name]}{held(row)}, "
@@ -306,10 +311,48 @@ def functions(results):
                if entry["program"] == "nolibc" and entry["phase"] == "start"]
     if not entries:
         return [MISSING]
-    rows = ["Until the call returns, nolibc; exact counts by function, not samples.", "",
+    starts = entries[0].get("n")
+    rows = ["Until the call returns, nolibc; every instruction by its function, not samples, as means of "
+            f"{f'{starts} ' if starts else ''}starts: they have what fell into them, as timer ticks; `*`: 0.1 % or more "
+            "beside the median. Without the library or the wait (`raw-kernel`, `kernel-nowait`) and processes of their own "
+            "(`helper`) are not profiled.", "",
             "| method | kernel | user | most of it in |", "|---|---:|---:|---|"]
     for entry in entries:
         top = ", ".join(f"`{function['name']}` {function['instructions'] / 1000:.1f}k"
                         for function in entry["functions"][:6])
-        rows.append(f"| `{entry['method']}` | {entry['kernel'] / 1000:,.0f}k | {entry['user'] / 1000:,.1f}k | {top} |")
+        rows.append(f"| `{entry['method']}` | {entry['kernel'] / 1000:,.0f}k{mark(entry)} | "
+                    f"{entry['user'] / 1000:,.1f}k{mark(entry)} | {top} |")
     return rows
+
+
+def start_tables(machines):
+    """For each machine what every start cost, and what of it until the call returned."""
+    lines = []
+    for name, results in machines.items():
+        rows = results.select("start") if results else []
+        programs = list(dict.fromkeys(row["program"] for row in rows))
+        if not rows:
+            continue
+        unseen = "caches and other CPUs are not in it" if UNITS[name] == "k" else "the machine may be slower for some programs"
+        lines += [f"{name}, {UNITS[name]}: start, exit and wait (until the call returns). Medians of one machine; {unseen}.",
+                  "",
+                  f"| method | {' | '.join(programs)} |", "|---" + "|---:" * len(programs) + "|"]
+        for method in results.methods("start"):
+            cells = [f"{median(row)} ({row['return_p50'] / 1000:,.0f})" if row else "-" for program in programs
+                     for row in [results.one("start", method=method, program=program)]]
+            lines.append(f"| `{method}` | {' | '.join(cells)} |")
+        lines.append("")
+    return lines or [MISSING, ""]
+
+
+def stage_table(results):
+    """Where the time of a start by vfork goes."""
+    entries = [entry for entry in (results.stages if results else []) if entry["method"] == "vfork"]
+    if not entries:
+        return [MISSING]
+    lines = ["Means in µs, by spawnlat, whose own cost is in them; `link` is the dynamic linker's part, `run` the "
+             "program's.", "", f"| program | {' | '.join(STAGES)} |", "|---" + "|---:" * len(STAGES) + "|"]
+    for entry in entries:
+        cells = [f"{entry['stages'][stage]['avg_ns'] / 1000:,.0f}" if stage in entry["stages"] else "-" for stage in STAGES]
+        lines.append(f"| {entry['program']} | {' | '.join(cells)} |")
+    return lines

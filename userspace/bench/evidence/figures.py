@@ -4,6 +4,9 @@
 import subprocess
 from pathlib import Path
 
+from amounts import KEPT, mark
+from answers import STAGES
+
 HEADER = """set terminal svg size {width},{height} noenhanced font "DejaVu Sans,12" dashed background "white"
 set output "{output}"
 set encoding utf8
@@ -12,15 +15,13 @@ set key outside right top
 set grid ytics lc rgb "#cccccc"
 """
 
-STAGES = ("create", "wakeup", "setup", "exec", "link", "run", "zombie")
-
 # What figures show; helper and python are processes of their own with costs of their own.
-LINES = ("fork", "fork-thp", "vfork", "safe-clone3", "posix_spawn", "helper", "python", "clone3", "warm", "kernel")
-BARS = ("fork", "vfork", "safe-clone3", "posix_spawn", "clone3", "warm", "kernel", "kernel-nowait")
+LINES = ("fork", "fork-thp", "vfork", "safe-clone3", "posix_spawn", "helper", "python", "clone3", *KEPT, "kernel")
+BARS = ("fork", "vfork", "safe-clone3", "posix_spawn", "clone3", *KEPT, "kernel", "kernel-nowait")
 
 # gnuplot has five of its own, and begins again with the first: a solid line.
 DASHES = ("1", "2", "3", "4", "5", "(16,4,2,4,2,4)", "(2,6)", "(20,6)", "(10,2,2,2)", "(6,6,2,6)", "(24,4,8,4)",
-          "(3,3)")
+          "(3,3)", "(1,5)", "(8,2)")
 
 
 # What is beyond is seen well enough on the other axis.
@@ -173,7 +174,7 @@ def draw_path(results, path):
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     series = {method: [scaled(results.p50("path", variant=variant, method=method))
                        for variant in variants]
-              for method in ("vfork", "posix_spawn", "clone3", "warm", "kernel")}
+              for method in ("vfork", "posix_spawn", "clone3", *KEPT, "kernel")}
     yield "native-path", bars(path("native-path"), "A bare name against a path",
                               "start, exit and wait, µs", variants, series)
 
@@ -211,12 +212,13 @@ def draw_phases(results, path):
     for entry in results.profile:
         for side in ("kernel", "user"):
             entries[entry["program"], entry["method"]][entry["phase"], side] = entry[side] / 1000
-    groups = [" ".join(key) for key in entries]
+    marked = {(entry["program"], entry["method"]) for entry in results.profile if mark(entry)}
+    groups = [" ".join(key) + ("*" if key in marked else "") for key in entries]
     series = {f"{title}, {side}": [values.get((phase, side)) for values in entries.values()]
               for phase, title in (("start", "until the return"), ("after", "after it"))
               for side in ("kernel", "user")}
     yield "vm-phases", bars(path("vm-phases"), "Where the instructions of a start are executed",
-                            "thousand guest instructions", groups, series, stacked=True)
+                            "thousand guest instructions, means", groups, series, stacked=True)
 
 
 def draw(machines, directory):

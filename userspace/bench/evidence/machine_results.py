@@ -18,6 +18,11 @@ def is_result(root):
         for row in root["results"])
 
 
+# A start that several questions ask of, each in its own turns: the question, and what else it may vary.
+ORDINARY = {"fds": 10, "rss_mib": 0, "env": 20, "threads": 1, "extra_mappings": 0}
+ASKED_AGAIN = ("start", "fds", "rss", "env", "mappings", "threads")
+
+
 class Results:
     def __init__(self, root):
         self.environment = root.get("environment", {})
@@ -65,6 +70,16 @@ class Results:
         rows = sorted(self.select(question, method=method, variant=None),
                       key=lambda row: row["parent"][member_name])
         return (rows[0], rows[-1]) if len(rows) > 1 else None
+
+    def of_the_same(self, method):
+        """The medians of the same start of the smallest program, as several questions have them."""
+        return [row["p50"] for question in ASKED_AGAIN
+                for row in self.select(question, program="nolibc", method=method, variant=None, **ORDINARY)]
+
+    def spread(self, method):
+        """The largest of these, to the smallest: differences between questions say nothing up to here."""
+        medians = self.of_the_same(method)
+        return max(medians) / min(medians) if medians else 1
 
     def methods(self, question, **wanted):
         return list(dict.fromkeys(row["method"] for row in self.select(question, **wanted)))

@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import statistics
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -13,7 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 BENCH = ROOT / "build/bin/spawntpl"
+PAYLOADS = sorted((ROOT / "build/bin/payloads").glob("*"))
 VM = ROOT / "qemu/vm"
+TOOLS_NEEDED = ("gnuplot", "qemu-system-x86_64")
 GUEST_BENCH = "/spawntpl/bin/spawntpl"
 
 # What the benchmark ends with when something could not be measured.
@@ -21,7 +25,7 @@ NOT_ALL_MEASURED = 1
 
 # Of the functions of a phase those that make up most of it.
 TOP_FUNCTIONS = 12
-# A count that no other boot confirms so closely is marked.
+# A count that another boot does not confirm so closely is marked.
 REPEATABLE = 0.001
 OTHER_BOOTS = 2
 
@@ -34,10 +38,13 @@ more_words = []
 RAW = ("raw-kernel", "raw-kernel-nowait")
 COMPARED = ("fork", "vfork", "raw-clone3", "safe-clone3", "posix_spawn", "pidfd_spawn", "helper",
             "lib-posix_spawn", "clone3", "warm", "kernel", "kernel-nowait")
-# Of nolibc, which has nothing that could be kept warm.
+# What is kept of a program that has begun; a static one has nothing that a process could keep.
+KEPT = tuple(method for method in COMPARED if method.endswith("warm"))
 STATIC = tuple(method for method in COMPARED if method != "warm")
 SMALL = ("nolibc", "hello-static", "hello", "true")
 TOOLS = ("sed", "grep", "awk", "git", "bash")
+# Others are these with something added: kernel-nowait is kernel without the wait, raw-* without the library.
+PROFILED = ("fork", "vfork", "safe-clone3", "posix_spawn", "clone3", *KEPT, "kernel")
 # What the cover letter and README.md show.
 SHOWN = ("posix_spawn", "vfork", "raw-clone3", "safe-clone3", "clone3", "kernel", *RAW)
 
@@ -78,6 +85,13 @@ def made_with(machine):
     configuration = (ROOT / "kernel-patch/config/base.config").read_bytes()
     return {"kernel_config": hashlib.sha256(configuration).hexdigest()[:16],
             "tools": versions({"qemu": ["qemu-system-x86_64", "--version"], **tools})}
+
+
+def check_tools(names):
+    """Before anything is measured, which takes long."""
+    missing = [name for name in names if not shutil.which(name)]
+    if missing:
+        raise PartError(f"not installed: {', '.join(missing)}")
 
 
 def versions(tools):
@@ -157,18 +171,24 @@ def profiled(target):
         counts = Path(directory, "profile.json")
         in_vm(target, ["--icount", "--profile", counts],
               ["start", "--unit", "instructions", *programs("nolibc", "true", "git"),
-               *methods("fork", "vfork", "safe-clone3", "posix_spawn", "clone3", "kernel")])
+               *methods(*PROFILED)])
         marks = json.loads(counts.read_text())
     rows = json.loads(target.read_text())["results"]
-    profile = [{"program": row["program"], "method": row["method"], "phase": phase,
-                **of_one_start(marks[str(row["mark"] + offset)], row["n"])}
-               for row in rows for offset, phase in enumerate(("start", "after"))]
-    target.write_text(json.dumps({"results": [], "profile": profile}))
+    target.write_text(json.dumps({"results": [], "profile": [phase for row in rows for phase in phases(row, marks)]}))
 
 
-def of_one_start(entry, starts):
+def phases(row, marks):
+    """Means of all its starts, with whatever fell into them: repeatable as far as the medians are the same."""
+    medians = {"start": row["return_p50"], "after": row["p50"] - row["return_p50"]}
+    return [{"program": row["program"], "method": row["method"], "phase": phase, "n": row["n"],
+             **of_one_start(marks[str(row["mark"] + offset)], row["n"], median)}
+            for offset, (phase, median) in enumerate(medians.items())]
+
+
+def of_one_start(entry, starts, median):
     functions = list(entry["functions"].items())[:TOP_FUNCTIONS]
-    return {"kernel": entry["kernel"] / starts, "user": entry["user"] / starts,
+    mean = (entry["kernel"] + entry["user"]) / starts
+    return {"kernel": entry["kernel"] / starts, "user": entry["user"] / starts, "repeatable": agree(mean, median),
             "functions": [{"name": name, "instructions": count / starts} for name, count in functions]}
 
 
@@ -181,23 +201,38 @@ def kvm(target):
 
 
 def settle(merged):
-    """Of several boots the one with the median counts. Repeatable is what another of them confirms, and the
-    other half of its own run."""
-    def key(row):
-        return row["question"], row["program"], row["variant"], row["method"], row["parent"]["fds"]
+    """Of several boots the most typical one counts, for all methods that took turns: ratios are of one boot.
+    Repeatable is what all of them confirm, and the other half of its own run."""
+    def group(row):
+        return row["question"], row["program"], row["variant"], row["parent"]["fds"]
 
     again = {}
     for row in merged.pop("repeated", []):
-        again.setdefault(key(row), []).append(row)
+        again.setdefault(group(row), {}).setdefault(row["method"], []).append(row)
+    boots = {}
+    for row in merged["results"]:
+        if others := again.get(group(row), {}).get(row["method"]):
+            boots.setdefault(group(row), {})[row["method"]] = [row, *others]
     for index, row in enumerate(merged["results"]):
-        if key(row) not in again:
-            continue
-        boots = sorted([row, *again[key(row)]], key=lambda boot: boot["p50"])
-        typical = boots.pop(len(boots) // 2)
-        others = [boot["p50"] for boot in boots]
-        confirmed = any(abs(other - typical["p50"]) <= REPEATABLE * typical["p50"] for other in others)
-        merged["results"][index] = {**typical, "p50_of_other_boots": others,
-                                    "repeatable": typical["repeatable"] and confirmed}
+        of_group = boots.get(group(row), {})
+        if row["method"] in of_group:
+            others = list(of_group[row["method"]])
+            chosen = others.pop(most_typical(of_group.values()))
+            merged["results"][index] = {
+                **chosen, "p50_of_other_boots": [other["p50"] for other in others],
+                "repeatable": chosen["repeatable"] and all(agree(other["p50"], chosen["p50"]) for other in others)}
+
+
+def most_typical(methods):
+    """The boot that is nearest to each method's median, as a whole."""
+    def distance(boot):
+        return sum(abs(rows[boot]["p50"] / statistics.median_low(row["p50"] for row in rows) - 1) for rows in methods)
+
+    return min(range(min(map(len, methods))), key=distance)
+
+
+def agree(one, other):
+    return abs(one - other) <= REPEATABLE * other
 
 
 # Together some twelve minutes here and five in the machine, where nothing else runs.

@@ -12,15 +12,23 @@ import warm_starts
 
 PUBLISHED = json.loads((Path(__file__).parent / "literature.json").read_text())
 
+
+
+def published_gains():
+    """Of the mix of tools in the RFC."""
+    gains = [100 * (after / before - 1) for before, after in PUBLISHED["rfc"]["calls_per_second"].values()]
+    return f"{min(gains):+.1f} to {max(gains):+.1f} %"
+
+
 # The question, its figures, who answers it, and the caveat.
 QUESTIONS = (
     ("How many starts a second, and how evenly?", ("native-starts",), answers.starts,
      "One child at a time; the tail is the machine's as much as the method's."),
     ("What does the parent's memory cost?", ("native-rss", "vm-rss"), answers.rss,
-     "fork-thp: on huge pages. Cache misses and page-walks, which no count shows, make fork worse."),
+     "fork-thp: on huge pages."),
     ("What do its mappings and threads cost?", ("native-mappings", "native-threads", "vm-mappings",
                                                  "vm-threads"), answers.mappings,
-     "The threads sleep; busy ones suffer while a fork write-protects their memory."),
+     "The threads sleep."),
     ("What do its open descriptors cost?", ("native-fds", "vm-fds"), answers.fds,
      "All but 0 to 2 are close-on-exec duplicates of one file; others cost more to close."),
     ("What does the environment cost?", ("native-env", "vm-env"), answers.env,
@@ -33,7 +41,8 @@ QUESTIONS = (
                                                       "vm-phases"), answers.programs,
      "In a virtual machine libc's start-up pays for CPUID exits that no count shows."),
     ("What is left of it in a mix of tools?", ("native-agent",), answers.agent,
-     "The mix is ours, of the RFC's shape: 6,144 calls, 16 in flight; its own benchmark is not public."),
+     f"The mix is ours, of the RFC's shape: 6,144 calls, 16 in flight; the RFC's own, not public, has {published_gains()}. "
+     "`kernel` is not in it."),
     ("When does a template pay?", (), answers.trade,
      "By the medians. The kernel's memory is the growth of all slab caches, as a mean."),
 )
@@ -43,14 +52,16 @@ MOST_NAMES = 8
 
 CANNOT_SHOW = """\
 - Counts (vm) show work: not cache or TLB misses, other CPUs, or what leaving a virtual machine costs. {boots}
-- Times (native) are of one machine, with whatever its host does. Methods take turns, in another order each round; 10 and
-  10,000 descriptors do not: compare methods, not ends.
+- Times (native) are of one machine, with whatever its host does. Methods take turns, in another order each round;
+  questions and sizes do not: compare methods.{same}
 - The patched kernel ran in the virtual machine only: its times need a machine that boots it.
 """
 
 
 def environment(name, results):
-    words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in results.environment.items()
+    commits = dict.fromkeys(results.of_parts("commit").values())
+    known = results.environment | ({"commit": " and ".join(commits)} if commits else {})
+    words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in known.items()
                       if key not in ("busy_part", "calibration", "clock", "machine", "pinned_to"))
     return f"- **{name}**: {words}"
 
@@ -103,7 +114,25 @@ def boots(vm):
     return (f"{len(rows)} of them, from {1 + len(most['p50_of_other_boots'])} boots, are "
             f"{100 * statistics.median(spreads):.2f} % apart in the median and {100 * max(spreads):.1f} % at most "
             f"({most['program']} by {most['method']}); `*`: another boot, or the other half of the run, does not agree to "
-            "0.1 %.")
+            "0.1 %; of the others there is one boot.")
+
+
+def same_start(machines):
+    """What an ordinary start was in each question that has one: nothing but the order was another."""
+    parts = []
+    for name, methods, how in (("vm", ("fork", "kernel"), "counted as"), ("native", ("posix_spawn",), "timed as")):
+        results = machines[name]
+        spans = [f"{min(medians) / 1000:,.0f} to {max(medians) / 1000:,.0f} {answers.UNITS[name]} (`{method}`)"
+                 for method in methods for medians in [results.of_the_same(method) if results else []]
+                 if len(medians) > 1]
+        if spans:
+            parts.append(f"{how} {' and '.join(spans)}")
+    return f" By the question, one start of nolibc was {', '.join(parts)}." if parts else ""
+
+
+def same_apart(native):
+    spreads = [native.spread(method) for method in native.methods("start", program="nolibc")] if native else []
+    return f" (the same start by the same method: up to {max(spreads):.2f}x)" if spreads and max(spreads) > 1 else ""
 
 
 def called(name, names):
@@ -160,19 +189,25 @@ def shortened(what):
     return ", ".join(names) if len(names) <= MOST_NAMES else f"{', '.join(names[:2])} and {len(names) - 2} more"
 
 
+def known_templates(machines):
+    measured = {row["method"] for results in machines.values() if results for row in results.rows}
+    return [method for method in ("kernel", *answers.KEPT) if method in measured]
+
+
 def text(machines, drawn):
     lines = ["<!-- Made by `make evidence`. -->", "# What starts cost", "",
              "Medians of one start, exit and wait, unless something else is said; nolibc: a program of two instructions; "
-             "k: thousand instructions. `kernel`, `warm` and `clone3` are this project's; \"the others\": vfork, posix_spawn, "
-             "`safe-clone3`, a helper process, and ours. A ratio of times has a 95 % interval: with 1 in it, no difference "
-             "was seen.",
+             "k: thousand instructions. {} and `clone3` are this project's; \"the others\": vfork, posix_spawn, "
+             "`safe-clone3`, a helper process, and ours. A ratio of medians of methods that took turns in time has a 95 % "
+             "interval (means have none): with 1 in it, no difference was seen; of so many, one or two miss "
+             "by chance.".format(", ".join(f"`{method}`" for method in known_templates(machines))),
              "", *busy(machines), "## Where a template does not help", "", *drawbacks.where_not(machines), "",
              "## Questions", ""]
     for number, entry in enumerate(QUESTIONS, 1):
         lines += question(number, entry, machines, drawn)
     lines += ["", "## What others have published", "", *literature(machines), "",
-              "On other machines, in other decades: compare the direction, not the digits.", "",
-              "## What this cannot show", "", CANNOT_SHOW.format(boots=boots(machines["vm"])),
+              "On other machines: compare the direction.", "",
+              "## What this cannot show", "", CANNOT_SHOW.format(boots=boots(machines["vm"]), same=same_start(machines)),
               "All methods and programs, what was not measured, the machines: [details](details.md)."]
     return "\n".join(lines) + "\n"
 
@@ -180,13 +215,17 @@ def text(machines, drawn):
 def details(machines):
     lines = ["<!-- Made by `make evidence`. -->", "# What starts cost: details", "",
              "## Where the instructions went", "", *answers.functions(machines["vm"]), "",
+             "## Every program by every method", "", *answers.start_tables(machines),
+             "## Stages of a start by vfork", "", *answers.stage_table(machines["native"]), "",
              "## What starts depend on, and what not", "",
-             "Times were measured one after the other: their interval has all that both medians leave possible.", "",
+             "Times were measured one after the other: their interval has all that both medians leave possible, not that the "
+             f"machine was faster for one of them{same_apart(machines['native'])}.", "",
              *answers.growth_table(machines), "",
              "## Warm starts", "", "To posix_spawn. The mean has what making the child of the next start delays; what another "
              "CPU does of that is in neither.", "",
              *(warm_starts.table(machines) or [answers.MISSING]), "",
-             "## The mix of tools", "", *answers.agent_table(machines, PUBLISHED["rfc"]), "",
+             "## The mix of tools", "", "Calls per second of one machine while nothing else ran, by the mean of all rounds; it "
+             "shows no other mix, and no larger machine.", "", *answers.agent_table(machines, PUBLISHED["rfc"]), "",
              "## How the published figures were measured", "", *how_it_was_published(machines), "",
              "## The speed of the CPU", "", *speed(machines["native"]), "",
              "## Not measured", "", *not_measured(machines), "", "## Environment", ""]

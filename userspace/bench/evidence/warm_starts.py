@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What is gained where a program's own start is left out as well, and what that costs elsewhere."""
 
-from amounts import NO_GAIN, bounds, is_seen, ratio, timed, times
+from dataclasses import dataclass
+
+from amounts import KEPT, NO_GAIN, UNITS, bounds, is_seen, ratio, timed, times
 
 # What a dynamic linker starts.
 DYNAMIC = ("hello", "true", "sed", "grep", "awk", "git", "bash", "python3")
@@ -9,10 +11,21 @@ DYNAMIC = ("hello", "true", "sed", "grep", "awk", "git", "bash", "python3")
 OTHER_MEAN = 0.05
 
 
-def pairs(results):
-    """For each program what a warm start needs, and what posix_spawn."""
-    rows = {program: [results and results.one("start", method=method, program=program)
-                      for method in ("warm", "posix_spawn")] for program in DYNAMIC}
+@dataclass(frozen=True)
+class Traits:
+    until: str  # the caller waits
+    limit: str
+    makes_next: bool  # a process of its own has the next child ready
+
+
+TRAITS = {"kernel-warm": Traits("the program is loaded", "", False),
+          "warm": Traits("the child stands before its main()", "; no static program can be warm", True)}
+
+
+def pairs(results, method):
+    """For each program what such a start needs, and what posix_spawn."""
+    rows = {program: [results and results.one("start", method=name, program=program)
+                      for name in (method, "posix_spawn")] for program in DYNAMIC}
     return {program: both for program, both in rows.items() if all(both)}
 
 
@@ -36,23 +49,30 @@ def text_of(pair):
 
 
 def answers(machines):
-    """For each machine; each program is in the details."""
+    """For each method and machine; each program is in the details."""
+    return [f"`{method}` to posix_spawn: {'; '.join(sentences)}."
+            for method in KEPT for sentences in [span(machines, method)] if sentences]
+
+
+def span(machines, method):
+    """From the most that is gained to the least."""
     sentences = []
     for name, results in machines.items():
-        gaining = {program: pair for program, pair in pairs(results).items() if gains(pair)}
+        gaining = {program: pair for program, pair in pairs(results, method).items() if gains(pair)}
         if not gaining:
             continue
         ends = [function(gaining, key=lambda program: median_ratio(gaining[program])) for function in (min, max)]
-        span = " to ".join(f"{ratio(*gaining[program])} ({program})" for program in dict.fromkeys(ends))
+        both = " to ".join(f"{text_of(gaining[program])} ({program})" for program in dict.fromkeys(ends))
         means = [pair[0]["mean"] / pair[1]["mean"] for pair in gaining.values()]
         also = f", by the means to {max(means):.2f}x" if any(mean_ratio(pair) for pair in gaining.values()) else ""
-        sentences.append(f"{name} {span}{also}")
-    return [f"`warm` to posix_spawn: {'; '.join(sentences)}."] if sentences else []
+        sentences.append(f"{name} {both}{also}")
+    return sentences
 
 
 def table(machines):
-    """Every program on every machine."""
-    columns = {name: pairs(results) for name, results in machines.items() if pairs(results)}
+    """Every program, by each method on every machine."""
+    columns = {f"`{method}` {name}": found for method in KEPT for name, results in machines.items()
+               for found in [pairs(results, method)] if found}
     if not columns:
         return []
     lines = [f"| program | {' | '.join(f'{name}, median | mean' for name in columns)} |",
@@ -75,26 +95,35 @@ def joined(texts):
 
 
 def costs(machines):
-    """What the fastest way to start a program costs."""
-    caller = joined({name: times(results, "start", "warm", "posix_spawn", what="return_p50", program="true")
+    """What the fastest ways to start a program cost."""
+    return [line for method in KEPT for line in costs_of(machines, method)]
+
+
+def costs_of(machines, method):
+    traits = TRAITS[method]
+    caller = joined({name + (" counted" if UNITS[name] == "k" else ""):
+                     times(results, "start", method, "posix_spawn", what="return_p50", program="true")
                      for name, results in machines.items()})
     if not caller:
         return []
-    kept = [held(row) for results in machines.values() if results
-            for row in [results.one("template", method="create warm", program="true")] if row]
-    nothing = joined({name: ", ".join(f"{program} {text_of(pair)}" for program, pair in pairs(results).items()
+    kept = [f"{held(row)} ({name})" for name, results in machines.items() if results
+            for row in [results.one("template", method=f"create {method}", program="true")]
+            if row and "processes" in row]
+    nothing = joined({name: ", ".join(f"{program} {text_of(pair)}" for program, pair in pairs(results, method).items()
                                       if not gains(pair)) for name, results in machines.items()})
-    next_child = joined({name: of_true(results) for name, results in machines.items()})
-    return [f"- `warm` keeps the caller for {caller} of posix_spawn's time (true), until the child stands before its "
-            "main()." + (f" It holds {kept[0]}." if kept else "") +
-            (f" No gain is seen for {nothing}; no static program can be warm." if nothing else ""),
-            "- The child of the next `warm` start is made meanwhile, if a CPU is free, and is not all in the median: true, "
-            f"to posix_spawn, {next_child}."]
+    lines = [f"- `{method}` needs {caller} of what posix_spawn needs (true), until {traits.until}." +
+             (f" It holds {kept[0]}." if kept else "") +
+             (f" No gain is seen for {nothing}{traits.limit}." if nothing else "")]
+    if traits.makes_next:
+        next_child = joined({name: of_true(results, method) for name, results in machines.items()})
+        lines.append(f"- The next child of `{method}` is made meanwhile, if a CPU is free, and is not all in the median: true, "
+                     f"to posix_spawn, {next_child}.")
+    return lines
 
 
-def of_true(results):
-    pair = pairs(results).get("true")
+def of_true(results, method):
+    pair = pairs(results, method).get("true")
     if not pair:
         return None
     mean = mean_ratio(pair)
-    return timed(results, "start", "warm", "posix_spawn", program="true") + (f", mean {mean:.2f}x" if mean else "")
+    return timed(results, "start", method, "posix_spawn", program="true") + (f", mean {mean:.2f}x" if mean else "")
