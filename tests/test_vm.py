@@ -56,6 +56,11 @@ class VmTest(unittest.TestCase):
         self.assertEqual(result.returncode, 3)
         self.assertEqual(target.read_bytes(), b"a\0b")
 
+    def test_a_place_that_cannot_be_written_is_noticed_before_the_machine_starts(self):
+        result = run("echo", "started", options=["--get", "/tmp/x=/proc/none/file"])
+        self.assertEqual((result.returncode, result.stdout), (KERNEL_REPORT, ""))
+        self.assertIn("/proc/none", result.stderr)
+
     def test_a_missing_file_is_an_error(self):
         result = run("true", options=["--get", f"/tmp/none={self.top}/none"])
         self.assertEqual(result.returncode, KERNEL_REPORT)
