@@ -405,12 +405,14 @@ class BenchTest(unittest.TestCase):
     def test_another_system_is_named(self):
         chosen = ("--program", "nolibc", "--method", "vfork", "--n", "1")
         old, _ = self.bench(*chosen)
-        old["environment"].update(cpus=4096, governor="none such", series="0123", load="999.00 1 1")
+        old["environment"].update(cpus=4096, governor="none such", series="0123", load="999.00 1 1",
+                                  calibration={"instructions": 2_000_000, "ticks": 1_000_000_000})
         text = self.compare(old, *chosen, status=0)
         self.assertIn("Another cpus: 4096, now ", text)
         self.assertIn('Another governor: "none such", now ', text)
         self.assertIn('Another series: "0123", now ', text)
         self.assertIn("Another load: 999.0, now ", text)
+        self.assertIn("Another speed of the CPU: 2000000 instructions took 1000000, now ", text)
         self.assertNotIn("Another kernel", text)
 
     def test_a_result_stays_until_there_is_another_one(self):
@@ -473,6 +475,26 @@ class BenchTest(unittest.TestCase):
                                  "--method", "vfork", "--n", "1"], capture_output=True, text=True)
         self.assertEqual(result.returncode, 0)
         self.assertEqual(json.loads(result.stderr[result.stderr.index("{"):])["schema"], 1)
+
+    def test_a_directory_that_cannot_be_made_is_no_crash(self):
+        for question in ("path", "agent"):
+            with self.subTest(question=question):
+                result = subprocess.run([PROGRAM, "bench", question, "--n", "1"], capture_output=True, text=True,
+                                        env=dict(os.environ, TMPDIR=str(self.top / "none")))
+                self.assertEqual(result.returncode, 1)
+                self.assertRegex(result.stderr, r"(?m)^spawntpl bench: .*/none")
+
+    def test_a_parent_that_is_too_large_is_a_reason(self):
+        limited = ("prlimit", "--nofile=200:200", "setpriv", "--bounding-set=-all", "--inh-caps=-all", PROGRAM, "bench",
+                   "fds", "--method", "python", "--method", "vfork", "--program", "nolibc", "--n", "1")
+        for chosen in ((), ("--fds", "10000")):
+            with self.subTest(chosen=chosen):
+                target = self.top / "results.json"
+                result = subprocess.run([*limited, *chosen, "--json", target], capture_output=True, text=True)
+                self.assertNotIn("Traceback", result.stderr)
+                self.assertEqual(result.returncode, 1)
+                reasons = [row for row in json.loads(target.read_text())["not_measured"] if row["parent"]["fds"] == 10_000]
+                self.assertEqual({row["unavailable"] for row in reasons}, {not chosen})
 
     def test_bad_input_is_named(self):
         for options, name in ((("--method", "magic"), "magic"), (("--program", "emacs"), "emacs"),

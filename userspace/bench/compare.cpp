@@ -3,6 +3,7 @@
 
 #include "statistics.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <iomanip>
@@ -22,6 +23,9 @@ constexpr double least_difference = 0.01;
 
 // A busier machine: half a CPU.
 constexpr double other_load = 0.5;
+
+// A faster CPU, or one that its host slows down.
+constexpr double other_speed = 1.1;
 
 /// What of a row says what was to be measured. Mappings are counted, not chosen.
 std::string place(const json& row) {
@@ -118,6 +122,23 @@ json load(const json& environment) {
     return text.is_string() ? json(std::strtod(text.get<std::string>().c_str(), nullptr)) : json();
 }
 
+/// Of the same loop, in the same unit, or nothing.
+void say_other_speed(std::ostream& out, const json& before, const json& now) {
+    const json none;
+    const json old_loop = before.value("calibration", none);
+    const json new_loop = now.value("calibration", none);
+    if (!old_loop.is_object() || !new_loop.is_object() ||
+        old_loop.value("instructions", none) != new_loop.value("instructions", none))
+        return;
+    double old_ticks = old_loop.value("ticks", 0.0);
+    double new_ticks = new_loop.value("ticks", 0.0);
+    if (old_ticks <= 0 || new_ticks <= 0 ||
+        std::max(old_ticks / new_ticks, new_ticks / old_ticks) <= other_speed)
+        return;
+    out << "Another speed of the CPU: " << new_loop.at("instructions") << " instructions took "
+        << std::llround(old_ticks / 1000) << ", now " << std::llround(new_ticks / 1000) << " us.\n";
+}
+
 void say_other_conditions(std::ostream& out, const json& before, const json& now) {
     for (const char* name : {"kernel", "series", "cpu", "cpus", "pinned_to", "accel", "governor",
                              "huge_pages", "libc", "compiler"})
@@ -128,6 +149,8 @@ void say_other_conditions(std::ostream& out, const json& before, const json& now
     if (loads[0].is_number() && loads[1].is_number() &&
         std::abs(loads[0].get<double>() - loads[1].get<double>()) > other_load)
         out << "Another load: " << loads[0] << ", now " << loads[1] << ".\n";
+    if (before.value("clock", json()) == now.value("clock", json()))
+        say_other_speed(out, before, now);
 }
 
 }  // namespace

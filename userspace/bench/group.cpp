@@ -62,7 +62,7 @@ public:
         prepare_all(*invocation, true);
         auto parent = Parent::make(group_.parent);
         if (!parent)
-            return failed(parent.error());
+            return failed(parent.error(), !group_.parent_is_chosen);
         prepare_all(*invocation, false);
         measure(contenders_, group_.count, turn(group_), ExitStatus::exited(0), round_done);
         evaluate();
@@ -81,9 +81,11 @@ private:
         return next + 1 < Stopwatch::marks ? std::exchange(next, next + 2) : 0;
     }
 
-    std::vector<Outcome> failed(const std::string& reason) {
-        for (Outcome& outcome : outcomes_)
+    std::vector<Outcome> failed(const std::string& reason, bool unavailable = false) {
+        for (Outcome& outcome : outcomes_) {
             outcome.failure = reason;
+            outcome.unavailable = unavailable;
+        }
         return std::move(outcomes_);
     }
 

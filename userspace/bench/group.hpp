@@ -25,7 +25,8 @@ struct Group {
     std::string question;
     std::string program;
     ParentShape parent = ordinary_parent;
-    std::uint64_t count = 0;  ///< samples of each
+    bool parent_is_chosen = false;  ///< by an option: it must be possible
+    std::uint64_t count = 0;        ///< samples of each
     /// Of one entry, before it is the next one's turn; 0: see samples_per_turn().
     std::uint64_t in_a_row = 0;
     std::string variant{};  ///< what else distinguishes it from the others of its question

@@ -37,7 +37,7 @@ struct Outcome {
     nlohmann::ordered_json extra{};  ///< members of the result
     unsigned mark = 0;               ///< of its starts, see Stopwatch
     std::string failure{};
-    bool unavailable = false;  ///< the failure: the method does not work on this system
+    bool unavailable = false;  ///< the failure: this system does not have that method or parent
 };
 
 /// Whether the two were measured together.

@@ -62,12 +62,15 @@ bool is_usual(const ParentProperty& property, std::uint64_t value, const Selecti
 
 std::vector<Group> combinations(const Selection& selection, std::string_view question,
                                 bool all_programs) {
+    bool is_chosen = std::ranges::any_of(selection.properties,
+                                         [](const auto& values) { return !values.empty(); });
     std::vector<Group> groups;
     for (const std::string& program : chosen_programs(selection, all_programs))
         for (const ParentShape& parent : chosen_parents(selection))
             groups.push_back({.question = std::string(question),
                               .program = program,
                               .parent = parent,
+                              .parent_is_chosen = is_chosen,
                               .count = usual_count(selection),
                               .entries = chosen_entries(selection)});
     return groups;
@@ -104,7 +107,12 @@ std::vector<Group> property_groups(const Selection& selection) {
         std::ranges::copy_if(
             property.values, std::back_inserter(varied.properties[index]),
             [&](std::uint64_t value) { return is_usual(property, value, selection); });
-    return combinations(varied, property.question, false);
+    std::vector<Group> groups = combinations(varied, property.question, false);
+    // Values that nobody chose are tried as far as the system allows them.
+    if (selection.properties[index].empty())
+        for (Group& group : groups)
+            group.parent_is_chosen = false;
+    return groups;
 }
 
 template <std::size_t count>

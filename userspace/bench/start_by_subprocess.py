@@ -82,8 +82,10 @@ def main():
         while requests.recv(8):
             requests.send(start(parent))
         del kept
-    except OSError as error:
-        requests.send(ANSWER.pack(0, 0, -1, -1, str(error).encode()[:239]))
+    # A parent that is too large for this system is refused by any of them.
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        text = str(error) or type(error).__name__
+        requests.send(ANSWER.pack(0, 0, -1, -1, text.encode()[:239]))
 
 
 main()

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace spawntpl::bench {
 
@@ -12,10 +13,14 @@ namespace spawntpl::bench {
 class TemporaryDirectory {
 public:
     TemporaryDirectory() {
-        std::string pattern = std::filesystem::temp_directory_path() / "spawntpl-bench.XXXXXX";
-        if (!mkdtemp(pattern.data()))
-            throw std::runtime_error("cannot make a directory " + pattern);
-        path_ = pattern;
+        const char* top = std::getenv("TMPDIR");
+        const std::string pattern =
+            std::string(top && *top ? top : "/tmp") + "/spawntpl-bench.XXXXXX";
+        std::string name = pattern;
+        if (!mkdtemp(name.data()))
+            throw std::system_error(errno, std::generic_category(),
+                                    "cannot make a directory " + pattern);
+        path_ = name;
     }
 
     TemporaryDirectory(const TemporaryDirectory&) = delete;

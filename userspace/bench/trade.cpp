@@ -7,18 +7,23 @@
 #include <spawntpl/spawntpl.hpp>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 namespace spawntpl::bench {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -27,16 +32,36 @@ constexpr std::size_t templates = 4'000;
 
 constexpr std::string_view creation = "create ";
 
-constexpr std::array<std::string_view, 4> backends_of_templates{"lib-posix_spawn", "clone3", "warm",
-                                                                "kernel"};
+// Of a warm template: one that has the program loaded, and the child for the next start.
+constexpr std::size_t most_processes = 2;
+constexpr auto longest_wait = 1s;
 
-/// What is made by the first start, and held by processes of its own.
-constexpr std::string_view captured = "warm";
+using Holdings = nlohmann::ordered_json (*)(const Invocation& invocation,
+                                            const std::string& backend);
+
+nlohmann::ordered_json of_each(const Invocation& invocation, const std::string& backend);
+nlohmann::ordered_json processes(const Invocation& invocation, const std::string& backend);
+
+struct Created {
+    std::string_view method;
+    bool by_first_start;  ///< which captures the program
+    Holdings holdings;    ///< null: what it holds cannot be told from here
+};
+
+/// In the order of results. Of these, what is a method.
+constexpr std::array created_templates{
+    Created{"lib-posix_spawn", false, of_each}, Created{"clone3", false, of_each},
+    Created{"warm", true, processes},           Created{"kernel-warm", true, nullptr},
+    Created{"kernel", false, of_each},
+};
 
 class CreationRunner : public Runner {
 public:
-    CreationRunner(const Invocation& invocation, std::string backend)
-        : path_(invocation.path), first_(invocation.args), backend_(std::move(backend)) {}
+    CreationRunner(const Invocation& invocation, std::string backend, bool by_first_start)
+        : path_(invocation.path),
+          first_(invocation.args),
+          backend_(std::move(backend)),
+          by_first_start_(by_first_start) {}
 
     std::expected<Run, std::string> run() override {
         std::int64_t begin = now();
@@ -44,7 +69,7 @@ public:
         std::int64_t created = now();
         if (!program)
             return std::unexpected(program.error().message());
-        if (backend_ == captured) {
+        if (by_first_start_) {
             auto child = program->spawn(first_);
             created = now();
             if (!child)
@@ -61,12 +86,14 @@ private:
     std::string path_;
     Command first_;
     std::string backend_;
+    bool by_first_start_;
 };
 
-PreparedRunner prepare_creation(const Invocation& invocation, const std::string& backend) {
+PreparedRunner prepare_creation(const Invocation& invocation, const Created& created) {
+    std::string backend(backend_of(created.method));
     if (auto program = Template::open(invocation.path, {.backend = backend}); !program)
         return std::unexpected(std::move(program.error()));
-    return std::make_unique<CreationRunner>(invocation, backend);
+    return std::make_unique<CreationRunner>(invocation, backend, created.by_first_start);
 }
 
 struct Held {
@@ -109,13 +136,13 @@ private:
 };
 
 /// What a template of the program holds, on average; null for what cannot be said.
-nlohmann::ordered_json holdings(const std::string& path, const std::string& backend) {
+nlohmann::ordered_json of_each(const Invocation& invocation, const std::string& backend) {
     ManyDescriptors limit;
     std::vector<Template> kept;
     kept.reserve(templates + 1);
     auto open = [&](std::size_t count) {
         while (kept.size() < count) {
-            auto program = Template::open(path, {.backend = backend});
+            auto program = Template::open(invocation.path, {.backend = backend});
             if (!program)
                 return false;
             kept.push_back(std::move(*program));
@@ -149,7 +176,21 @@ std::set<pid_t> children() {
     return pids;
 }
 
-/// What a warm template holds: processes, with the child that may be there for the next start.
+/// Those that are there besides, as soon as there are as many as there can be: the child for the
+/// next start is made when the last one has begun.
+std::set<pid_t> children_beside(const std::set<pid_t>& others) {
+    std::set<pid_t> pids;
+    for (auto waited = 0ms; waited < longest_wait; waited += 10ms) {
+        pids = children();
+        std::erase_if(pids, [&](pid_t pid) { return others.contains(pid); });
+        if (pids.size() >= most_processes)
+            break;
+        std::this_thread::sleep_for(10ms);
+    }
+    return pids;
+}
+
+/// What a warm template holds: processes, with the child for the next start.
 nlohmann::ordered_json processes(const Invocation& invocation, const std::string& backend) {
     const std::set<pid_t> others = children();
     auto program = Template::open(invocation.path, {.backend = backend});
@@ -159,9 +200,7 @@ nlohmann::ordered_json processes(const Invocation& invocation, const std::string
         return nlohmann::ordered_json::object();
     std::int64_t count = 0;
     std::int64_t bytes = 0;
-    for (pid_t pid : children()) {
-        if (others.contains(pid))
-            continue;
+    for (pid_t pid : children_beside(others)) {
         auto kib = number_after("Pss:", "/proc/" + std::to_string(pid) + "/smaps_rollup");
         count += kib.has_value();
         bytes += 1024 * kib.value_or(0);
@@ -188,17 +227,17 @@ void add_break_even(std::vector<Outcome>& outcomes) {
     for (Outcome& created : outcomes) {
         if (!created.ended || !created.method.starts_with(creation))
             continue;
-        const Outcome* start = find(outcomes, created.method.substr(creation.size()));
+        const std::string method = created.method.substr(creation.size());
+        const Outcome* start = find(outcomes, method);
         if (!start)
             continue;
         for (std::string_view other : reference_methods)
             if (const Outcome* reference = find(outcomes, other))
                 created.extra["break_even_" + std::string(other)] =
                     break_even(created, *start, *reference);
-        if (invocation)
-            created.extra.update(created.backend == captured
-                                     ? processes(*invocation, created.backend)
-                                     : holdings(invocation->path, created.backend));
+        auto kind = std::ranges::find(created_templates, method, &Created::method);
+        if (invocation && kind->holdings)
+            created.extra.update(kind->holdings(*invocation, created.backend));
     }
 }
 
@@ -217,12 +256,15 @@ std::vector<Group> trade_groups(const Selection& selection) {
         for (const Method& method : methods())
             if (std::ranges::find(reference_methods, method.name) != reference_methods.end())
                 group.entries.push_back(entry_of(method));
-        for (std::string_view name : backends_of_templates) {
-            group.entries.push_back(entry_of(*find_method(name)));
-            group.entries.push_back(
-                {std::string(creation) + std::string(name), [name](const Invocation& invocation) {
-                     return prepare_creation(invocation, std::string(backend_of(name)));
-                 }});
+        for (const Created& created : created_templates) {
+            const Method* method = find_method(created.method);
+            if (!method)
+                continue;
+            group.entries.push_back(entry_of(*method));
+            group.entries.push_back({std::string(creation) + std::string(created.method),
+                                     [&created](const Invocation& invocation) {
+                                         return prepare_creation(invocation, created);
+                                     }});
         }
         groups.push_back(std::move(group));
     }

@@ -15,6 +15,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <iostream>
 #include <optional>
 
@@ -176,6 +177,9 @@ int bench(BenchOptions options) {
         // So that a script that waits for this one ends, too.
         raise(interrupted.signal);
         return not_all_measured;
+    } catch (const std::exception& error) {
+        // What the system refuses, as a directory for what is measured.
+        return complain(error.what());
     }
 }
 
