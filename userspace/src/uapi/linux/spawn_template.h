@@ -278,7 +278,8 @@ enum spawn_template_step {
  *                               cold_detail, whose effect no copy of its memory
  *                               would show.
  * @SPAWN_TEMPLATE_COLD_UNFIT: The captive has memory, a descriptor or registers
- *                             that a copy would not have as they are.
+ *                             that a copy would not have as they are, or keeps
+ *                             what it found in its environment.
  * @SPAWN_TEMPLATE_COLD_FAILED: There is no captive, or no copy of its memory,
  *                              for the errno in cold_detail.
  *
