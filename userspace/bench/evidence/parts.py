@@ -8,12 +8,19 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import amounts
+
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "kernel-patch/scripts"))
+
+import series  # noqa: E402
+
 BENCH = ROOT / "build/bin/spawntpl"
 PAYLOADS = sorted((ROOT / "build/bin/payloads").glob("*"))
 VM = ROOT / "qemu/vm"
@@ -39,7 +46,7 @@ RAW = ("raw-kernel", "raw-kernel-nowait")
 COMPARED = ("fork", "vfork", "raw-clone3", "safe-clone3", "posix_spawn", "pidfd_spawn", "helper",
             "lib-posix_spawn", "clone3", "warm", "kernel", "kernel-nowait")
 # What is kept of a program that has begun; a static one has nothing that a process could keep.
-KEPT = tuple(method for method in COMPARED if method.endswith("warm"))
+KEPT = tuple(method for method in COMPARED if method in amounts.KEPT)
 STATIC = tuple(method for method in COMPARED if method != "warm")
 SMALL = ("nolibc", "hello-static", "hello", "true")
 TOOLS = ("sed", "grep", "awk", "git", "bash")
@@ -61,13 +68,8 @@ class Part:
 
 
 def series_hash():
-    """Of what makes the kernel: the cover letter does not, and gets its figures from here."""
-    state = hashlib.sha256()
-    for series in ("series", "warm"):
-        for patch in sorted((ROOT / "kernel-patch" / series).glob("*.patch")):
-            if not patch.name.endswith("-cover-letter.patch"):
-                state.update(patch.read_bytes())
-    return state.hexdigest()[:16]
+    """Of what makes the kernel: cover letters do not, and one gets its figures from here."""
+    return hashlib.sha256(b"".join(series.read_series(series.SERIES).values())).hexdigest()[:16]
 
 
 def commit():

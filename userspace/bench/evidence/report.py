@@ -13,7 +13,6 @@ import warm_starts
 PUBLISHED = json.loads((Path(__file__).parent / "literature.json").read_text())
 
 
-
 def published_gains():
     """Of the mix of tools in the RFC."""
     gains = [100 * (after / before - 1) for before, after in PUBLISHED["rfc"]["calls_per_second"].values()]
