@@ -5,13 +5,15 @@ Its argument has the tools and how many calls are in flight; each message on the
 standard input asks for all calls once, and is answered by what went wrong, or by nothing.
 """
 
-import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import threading
+
+# An isolated interpreter does not look beside the script.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from asked_by_benchmark import begin, open_descriptors  # noqa: E402
 
 ANSWER_SIZE = 240
 
@@ -26,20 +28,9 @@ def make_calls(work, first, failures):
         failures.append(str(error))
 
 
-def leave_interrupts_to_the_benchmark():
-    """It ends this process as well. Where they are not ignored, the programs get them as usual."""
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
 def main():
-    work = json.loads(sys.argv[1])
-    leave_interrupts_to_the_benchmark()
-    requests = socket.socket(fileno=os.dup(0))
-    os.dup2(1, 0)
-    # The listing's own descriptor is one of them.
-    kept = [os.dup(1) for _ in range(work["fds"] - len(os.listdir("/proc/self/fd")) + 1)]
+    work, requests = begin()
+    kept = open_descriptors(work["fds"])
     requests.send(bytes(ANSWER_SIZE))
     while requests.recv(8):
         failures = []

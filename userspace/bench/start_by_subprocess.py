@@ -5,17 +5,19 @@ Its argument describes parent and program; each message on the socket that is it
 for one start and is answered by its times. See other_parents.cpp.
 """
 
-import json
 import mmap
 import os
 import resource
-import signal
-import socket
 import struct
 import subprocess
 import sys
 import threading
 import time
+
+# An isolated interpreter does not look beside the script.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from asked_by_benchmark import begin, open_descriptors  # noqa: E402
 
 ANSWER = struct.Struct("qqii240s")
 
@@ -43,9 +45,7 @@ def become(parent):
         kept.append(mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE, prot=rights))
     hard = max(resource.getrlimit(resource.RLIMIT_NOFILE)[1], parent["fds"] + 64)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # The listing's own descriptor is one of them.
-    for _ in range(parent["fds"] - len(os.listdir("/proc/self/fd")) + 1):
-        kept.append(os.dup(1))
+    kept += open_descriptors(parent["fds"])
     for _ in range(parent["threads"] - 1):
         threading.Thread(target=threading.Event().wait, daemon=True).start()
     return kept
@@ -64,18 +64,8 @@ def start(parent):
     return ANSWER.pack(returned - begin, ended - begin, max(code, -1), killed_by, b"")
 
 
-def leave_interrupts_to_the_benchmark():
-    """It ends this process as well. Where they are not ignored, the programs get them as usual."""
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: None)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
 def main():
-    parent = json.loads(sys.argv[1])
-    leave_interrupts_to_the_benchmark()
-    requests = socket.socket(fileno=os.dup(0))
-    os.dup2(1, 0)
+    parent, requests = begin()
     try:
         kept = become(parent)
         requests.send(ANSWER.pack(0, 0, 0, -1, b""))

@@ -51,7 +51,7 @@ install(TARGETS spawntpl_command COMPONENT command)
 # Where bench/programs.cpp looks for them.
 install(TARGETS payload_exit0 payload_exec-loop payload_hello payload_hello-static
   DESTINATION libexec/spawntpl COMPONENT command)
-install(FILES bench/call_by_subprocess.py bench/start_by_subprocess.py
+install(FILES bench/asked_by_benchmark.py bench/call_by_subprocess.py bench/start_by_subprocess.py
   DESTINATION libexec/spawntpl COMPONENT command)
 install(FILES completions/spawntpl.bash RENAME spawntpl
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT command)
