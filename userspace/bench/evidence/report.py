@@ -29,7 +29,7 @@ QUESTIONS = (
                                                  "vm-threads"), answers.mappings,
      "The threads sleep."),
     ("What do its open descriptors cost?", ("native-fds", "vm-fds"), answers.fds,
-     "All but 0 to 2 are close-on-exec duplicates of one file; others cost more to close."),
+     "All but 0 to 2 are close-on-exec duplicates of one file."),
     ("What does the environment cost?", ("native-env", "vm-env"), answers.env,
      "Variables of 40 bytes."),
     ("What does a bare name cost?", ("native-path",), answers.path,
@@ -51,8 +51,8 @@ MOST_NAMES = 8
 
 CANNOT_SHOW = """\
 - Counts (vm) show work: not cache or TLB misses, other CPUs, or what leaving a virtual machine costs. {boots}
-- Times (native) are of one machine, with whatever its host does. Methods take turns, in another order each round;
-  questions and sizes do not: compare methods.{same}
+- Times (native) are of one machine, with whatever its host does. Methods take turns; questions and sizes do not:
+  compare methods.{same}
 - The patched kernel ran in the virtual machine only: its times need a machine that boots it.
 """
 
@@ -207,7 +207,7 @@ def text(machines, drawn):
     lines += ["", "## What others have published", "", *literature(machines), "",
               "On other machines: compare the direction.", "",
               "## What this cannot show", "", CANNOT_SHOW.format(boots=boots(machines["vm"]), same=same_start(machines)),
-              "All methods and programs, what was not measured, the machines: [details](details.md)."]
+              "All the rest, and the machines: [details](details.md)."]
     return "\n".join(lines) + "\n"
 
 
