@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "warm_protocol.hpp"
 
+#include "program.hpp"
 #include "support.hpp"
+#include "warm_request.hpp"
 
 #include <cstring>
+#include <string_view>
 
 namespace spawntpl::detail {
 namespace {
@@ -128,6 +131,123 @@ TEST_F(WarmProtocol, groups_have_to_be_in_their_operand) {
     EXPECT_NE(decode(), "");
     ids.nr_groups = 0x40000001;
     EXPECT_NE(decode(), "");
+}
+
+template <typename Message>
+std::span<const std::byte> bytes(const Message& message) {
+    return std::as_bytes(std::span(&message, 1));
+}
+
+TEST(WarmFillMessage, is_checked) {
+    const WarmFill good{
+        .magic = warm_magic, .version = warm_version, .lane = 0, .serial = 0xffffffff};
+    WarmFill read{};
+    ASSERT_EQ(decode_warm_fill(bytes(good), 0, read), nullptr);
+    EXPECT_EQ(read.serial, good.serial);
+    WarmFill on_demand = good;
+    on_demand.lane = warm_lane_on_demand;
+    EXPECT_EQ(decode_warm_fill(bytes(on_demand), 1, read), nullptr);
+    EXPECT_NE(decode_warm_fill(bytes(on_demand), 2, read), nullptr);
+    EXPECT_NE(decode_warm_fill(bytes(good), 1, read), nullptr);
+
+    for (std::size_t size = 0; size < sizeof(good); ++size)
+        EXPECT_NE(decode_warm_fill(bytes(good).first(size), 0, read), nullptr) << size;
+    const WarmFill two[] = {good, good};
+    EXPECT_NE(decode_warm_fill(std::as_bytes(std::span(two)), 0, read), nullptr);
+    auto refused = [&](std::uint32_t WarmFill::*field, std::uint32_t value) {
+        WarmFill wrong = good;
+        wrong.*field = value;
+        EXPECT_NE(decode_warm_fill(bytes(wrong), 0, read), nullptr);
+    };
+    refused(&WarmFill::magic, 0);
+    refused(&WarmFill::version, warm_version + 1);
+    refused(&WarmFill::lane, warm_lanes);
+    refused(&WarmFill::lane, 0xffffffff);
+}
+
+TEST(WarmReplyMessage, is_checked) {
+    auto is_taken = [](WarmStep step, int index, int error, std::uint32_t fds = 0) {
+        const WarmReply reply{
+            .magic = warm_magic, .serial = 7, .step = step, .index = index, .error = error};
+        WarmReply read{};
+        return decode_warm_reply(bytes(reply), fds, read) == nullptr;
+    };
+    EXPECT_TRUE(is_taken(WarmStep::ready, -1, 0, 2));
+    EXPECT_TRUE(is_taken(WarmStep::ready, -1, 0, 0)) << "its descriptors may be lost";
+    EXPECT_TRUE(is_taken(WarmStep::started, -1, 0));
+    EXPECT_TRUE(is_taken(WarmStep::action, 0, EPERM));
+    EXPECT_TRUE(is_taken(WarmStep::move, 3, EBADF));
+    EXPECT_TRUE(is_taken(WarmStep::clone, -1, EAGAIN));
+    EXPECT_TRUE(is_taken(WarmStep::refused, -1, EPROTO));
+    EXPECT_TRUE(is_taken(WarmStep::prepare, -1, ENOMEM));
+
+    EXPECT_FALSE(is_taken(WarmStep::ready, -1, 0, 3));
+    EXPECT_FALSE(is_taken(WarmStep::ready, -1, EPERM, 2));
+    EXPECT_FALSE(is_taken(WarmStep::ready, 0, 0, 2));
+    EXPECT_FALSE(is_taken(WarmStep::started, -1, 0, 1));
+    EXPECT_FALSE(is_taken(WarmStep::action, -1, EPERM));
+    EXPECT_FALSE(is_taken(WarmStep::action, 0, 0));
+    EXPECT_FALSE(is_taken(WarmStep::action, 0, -EPERM));
+    EXPECT_FALSE(is_taken(WarmStep::action, 0, 4096));
+    EXPECT_FALSE(is_taken(WarmStep::prepare, 0, ENOMEM));
+    EXPECT_FALSE(is_taken(static_cast<WarmStep>(7), -1, EPERM));
+    EXPECT_FALSE(is_taken(static_cast<WarmStep>(0xffffffff), -1, EPERM));
+
+    WarmReply reply{
+        .magic = warm_magic, .serial = 1, .step = WarmStep::started, .index = -1, .error = 0};
+    WarmReply read{};
+    for (std::size_t size = 0; size < sizeof(reply); ++size)
+        EXPECT_NE(decode_warm_reply(bytes(reply).first(size), 0, read), nullptr) << size;
+    reply.magic = 0;
+    EXPECT_NE(decode_warm_reply(bytes(reply), 0, read), nullptr);
+}
+
+TEST(WarmReplyMessage, names_nothing_that_was_not_asked_for) {
+    auto program = value_or_throw(find_program("/bin/true", std::nullopt));
+    Command command;
+    command.close(0).close(1).close(2);
+    auto launch = value_or_throw(Launch::prepare(program, command));
+    WarmMessage message(launch);
+    CallerState any{};
+    ASSERT_EQ(message.build(any, any), "");
+    for (WarmStep step : {WarmStep::action, WarmStep::move})
+        for (int index : {0, 1, 1'000'000}) {
+            const WarmReply reply{
+                .magic = warm_magic, .serial = 1, .step = step, .index = index, .error = EPERM};
+            // Its own directory is the only action, and that is none of the Command's.
+            EXPECT_EQ(message.error(reply), std::nullopt);
+        }
+}
+
+TEST(WarmHelloMessage, is_checked) {
+    WarmHello head{.magic = warm_magic, .version = warm_version, .news = WarmNews::files};
+    auto decode = [&head](std::string_view names) -> std::string {
+        std::string message(reinterpret_cast<const char*>(&head), sizeof(head));
+        message += names;
+        WarmNews news;
+        std::span<const char> read;
+        if (const char* wrong = decode_warm_hello(std::as_bytes(std::span(message)), news, read))
+            return wrong;
+        EXPECT_EQ(news, head.news);
+        EXPECT_EQ(std::string_view(read), names);
+        return "";
+    };
+    using std::string_view_literals::operator""sv;
+    EXPECT_EQ(decode("/a\0/b\0"sv), "");
+    EXPECT_NE(decode(""), "");
+    EXPECT_NE(decode("/a\0/b"sv), "");
+    EXPECT_NE(decode(std::string(warm_max_hello, '\0')), "");
+    head.news = WarmNews::arrival;
+    EXPECT_EQ(decode("\0"sv), "");
+    EXPECT_NE(decode("one\0two\0"sv), "");
+    head.news = static_cast<WarmNews>(3);
+    EXPECT_NE(decode("\0"sv), "");
+    head.news = WarmNews::arrival;
+    ++head.version;
+    EXPECT_NE(decode("\0"sv), "");
+    head.version = warm_version;
+    head.magic = 0;
+    EXPECT_NE(decode("\0"sv), "");
 }
 
 }  // namespace

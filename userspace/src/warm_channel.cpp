@@ -24,35 +24,39 @@ bool WarmChannel::send(std::span<const std::byte> bytes, std::span<const int> fd
     return send_warm_message(socket_.get(), bytes, fds);
 }
 
-bool WarmChannel::receive(WarmReply& reply, std::array<Fd, 2>& fds, int flags) const {
-    for (;;) {
-        iovec part{&reply, sizeof(reply)};
-        alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
-        msghdr header{};
-        header.msg_iov = &part;
-        header.msg_iovlen = 1;
-        header.msg_control = control;
-        header.msg_controllen = sizeof(control);
-        ssize_t length = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | flags);
-        // Else a timer could keep its owner from ever looking around.
-        if (length < 0 && errno == EINTR)
-            errno = EAGAIN;
-        if (length == 0 || (length < 0 && errno != EAGAIN))
-            errno = EPIPE;
-        if (length <= 0)
-            return false;
-        fds = {};
-        cmsghdr* rights = CMSG_FIRSTHDR(&header);
-        if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-            int received[2];
-            std::size_t count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            std::memcpy(received, CMSG_DATA(rights), count * sizeof(int));
-            for (std::size_t i = 0; i < count; ++i)
-                fds[i] = above_stdio(received[i]);
-        }
-        if (length == sizeof(reply) && reply.magic == warm_magic)
-            return true;
+bool WarmChannel::receive(WarmReply& reply, ReadyFds& fds, int flags) const {
+    std::byte message[sizeof(reply)];
+    iovec part{message, sizeof(message)};
+    alignas(cmsghdr) char control[CMSG_SPACE(warm_ready_fds * sizeof(int))];
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+    // With MSG_TRUNC, the length of a message that is too long.
+    ssize_t length = recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC | MSG_TRUNC | flags);
+    // Else a timer could keep its owner from ever looking around.
+    if (length < 0 && errno == EINTR)
+        errno = EAGAIN;
+    if (length == 0 || (length < 0 && errno != EAGAIN))
+        errno = EPIPE;
+    if (length <= 0)
+        return false;
+    fds = {};
+    std::uint32_t count = 0;
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
+        int received[warm_ready_fds];
+        count = static_cast<std::uint32_t>((rights->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        std::memcpy(received, CMSG_DATA(rights), count * sizeof(int));
+        for (std::size_t i = 0; i < count; ++i)
+            fds[i] = above_stdio(received[i]);
     }
+    if (static_cast<std::size_t>(length) <= sizeof(message) &&
+        !decode_warm_reply({message, static_cast<std::size_t>(length)}, count, reply))
+        return true;
+    errno = EPROTO;
+    return false;
 }
 
 }  // namespace spawntpl::detail

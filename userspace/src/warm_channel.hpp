@@ -11,6 +11,9 @@
 
 namespace spawntpl::detail {
 
+/// What comes with WarmStep::ready: the pidfd of the child, and the socket to it.
+using ReadyFds = std::array<Fd, warm_ready_fds>;
+
 /// The owner's end of a socket to a template process or to its children.
 class WarmChannel {
 public:
@@ -27,9 +30,9 @@ public:
     /// False and errno if it cannot be sent.
     bool send(std::span<const std::byte> bytes, std::span<const int> fds) const;
 
-    /// The next answer, with what came along. False and errno: EPIPE if nobody is left who could say
-    /// something, EAGAIN after warm_look_around.
-    bool receive(WarmReply& reply, std::array<Fd, 2>& fds, int flags = 0) const;
+    /// The next answer, with what came along. False and errno: EPIPE if nobody is left who could
+    /// say something, EAGAIN after warm_look_around, EPROTO if what came is no answer.
+    bool receive(WarmReply& reply, ReadyFds& fds, int flags = 0) const;
 
     void close() { socket_.reset(); }
 

@@ -68,12 +68,16 @@ void WarmLanes::WaitingChild::enter_group(pid_t group) const {
 }
 
 bool WarmLanes::WaitingChild::hear(WarmReply& reply) const {
-    std::array<Fd, 2> none;
-    while (!channel_.receive(reply, none))
-        if (errno == EPIPE || is_over_or_stopped(pidfd_) || is_stopped(pid_))
+    ReadyFds none;
+    bool is_any;
+    while (!(is_any = channel_.receive(reply, none)) && errno == EAGAIN)
+        if (is_over_or_stopped(pidfd_) || is_stopped(pid_)) {
             // It may have said its word before.
-            return errno != EPIPE && channel_.receive(reply, none, MSG_DONTWAIT);
-    return true;
+            is_any = channel_.receive(reply, none, MSG_DONTWAIT);
+            break;
+        }
+    // These two are of a child that has no request yet.
+    return is_any && reply.step != WarmStep::ready && reply.step != WarmStep::clone;
 }
 
 std::string WarmLanes::open() {
@@ -200,7 +204,7 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
             Refused{"the request cannot be sent: " + std::generic_category().message(error)});
     }
     WarmReply reply{};
-    std::array<Fd, 2> fds;
+    ReadyFds fds;
     if (in_advance && hear_what_is_there(lane, reply, fds)) {
         if (lane.busy_starts == 0)
             lane.next_burst = 1;
@@ -210,10 +214,9 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
             lane.busy_starts = lane.next_burst;
             lane.next_burst = std::min(2 * lane.next_burst, max_burst);
         }
-        if ((in_advance && !ask(number)) || !hear_of_child(number, reply, fds)) {
+        if (ended_ || (in_advance && !ask(number)) || !hear_of_child(number, reply, fds)) {
             // It may have been made, and nobody lives to tell of it.
-            if (pid_t pid = page_->children[number][lane.serial % 2]; pid != 0)
-                kill_and_reap(pid);
+            kill_unheard(number);
             pass(number, false);
             return std::unexpected(std::nullopt);
         }
@@ -227,11 +230,12 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
         return std::unexpected(Refused{"the template process cannot make a child: " +
                                        std::generic_category().message(reply.error)});
     }
-    if (reply.step == WarmStep::ready && fds[0] && fds[1])
-        return WaitingChild(reply.pid, std::move(fds[0]), std::move(fds[1]));
-    pass(number, false);
+    pid_t pid = page_->children[number][lane.serial % 2];
+    if (reply.step == WarmStep::ready && pid != 0 && fds[0] && fds[1])
+        return WaitingChild(pid, std::move(fds[0]), std::move(fds[1]));
     // It ends without its socket.
-    kill_and_reap(reply.pid);
+    kill_unheard(number);
+    pass(number, false);
     if (reply.step == WarmStep::ready)
         return std::unexpected(launch.clone_error(EMFILE));
     return std::unexpected(std::nullopt);
@@ -263,25 +267,36 @@ void WarmLanes::pass(std::size_t number, bool is_followed) {
 }
 
 /// Waits for the next child; false if it will not come.
-bool WarmLanes::hear_of_child(std::size_t number, WarmReply& reply, std::array<Fd, 2>& fds) {
+bool WarmLanes::hear_of_child(std::size_t number, WarmReply& reply, ReadyFds& fds) {
     Lane& lane = lanes_[number];
     for (;;) {
-        bool is_any = lane.channel.receive(reply, fds);
-        if (is_any && reply.serial == lane.serial)
-            return true;
-        if (!is_any && errno == EPIPE)
+        if (lane.channel.receive(reply, fds)) {
+            if (reply.serial == lane.serial)
+                return true;
+        } else if (errno != EAGAIN) {
+            // After what nobody understands, nobody knows what becomes of the child.
+            ended_ = ended_ || errno == EPROTO;
             return false;
-        // It may have said its word between the look at the socket and its end.
-        if (!is_any && !child_may_come(number))
+        } else if (!child_may_come(number)) {
+            // It may have said its word between the look at the socket and its end.
             return hear_what_is_there(lane, reply, fds);
+        }
     }
 }
 
-bool WarmLanes::hear_what_is_there(Lane& lane, WarmReply& reply, std::array<Fd, 2>& fds) {
+bool WarmLanes::hear_what_is_there(Lane& lane, WarmReply& reply, ReadyFds& fds) {
     while (lane.channel.receive(reply, fds, MSG_DONTWAIT))
         if (reply.serial == lane.serial)
             return true;
+    ended_ = ended_ || errno == EPROTO;
     return false;
+}
+
+/// Ends the child of a lane that has not told of itself, if there is one.
+void WarmLanes::kill_unheard(std::size_t number) const {
+    pid_t pid = page_ ? page_->children[number][lanes_[number].serial % 2] : 0;
+    if (pid != 0)
+        kill_and_reap(pid);
 }
 
 /// Whether what is late may still come. What is stopped is ended.
@@ -305,14 +320,13 @@ bool WarmLanes::child_may_come(std::size_t number) {
 void WarmLanes::end_child(std::size_t number) {
     Lane& lane = lanes_[number];
     WarmReply reply{};
-    std::array<Fd, 2> fds;
+    ReadyFds fds;
     hear_what_is_there(lane, reply, fds);
     lane.channel.close();
-    pid_t pid = page_ ? page_->children[number][lane.serial % 2] : 0;
     if (fds[0])
         kill_and_reap(fds[0]);
-    else if (pid != 0)
-        kill_and_reap(pid);
+    else
+        kill_unheard(number);
 }
 
 }  // namespace spawntpl::detail

@@ -113,8 +113,9 @@ private:
                                                                   const Launch& launch);
     bool ask(std::size_t number, std::optional<int> cgroup = {});
     void pass(std::size_t number, bool is_followed);
-    bool hear_of_child(std::size_t number, WarmReply& reply, std::array<Fd, 2>& fds);
-    bool hear_what_is_there(Lane& lane, WarmReply& reply, std::array<Fd, 2>& fds);
+    bool hear_of_child(std::size_t number, WarmReply& reply, ReadyFds& fds);
+    bool hear_what_is_there(Lane& lane, WarmReply& reply, ReadyFds& fds);
+    void kill_unheard(std::size_t number) const;
     bool child_may_come(std::size_t number);
     void end_child(std::size_t number);
 

@@ -250,7 +250,8 @@ std::expected<std::pair<WarmNews, std::string>, std::string> WarmProcess::hear_n
     std::string text(warm_max_hello, '\0');
     ssize_t length = -1;
     for (int looks = 0; length < 0; ++looks) {
-        length = recv(control_.fd(), text.data(), text.size(), 0);
+        // With MSG_TRUNC, the length of a message that is too long.
+        length = recv(control_.fd(), text.data(), text.size(), MSG_TRUNC);
         if (length >= 0)
             continue;
         if (errno == EINTR && !is_stopped(pid_)) {
@@ -260,16 +261,17 @@ std::expected<std::pair<WarmNews, std::string>, std::string> WarmProcess::hear_n
         if (errno != EAGAIN || looks >= max_looks_at_capture || is_stopped(pid_))
             return std::unexpected("the template process does not come to " + point);
     }
-    WarmHello hello{};
     if (length == 0)
         return std::unexpected("the template process has ended before " + point);
-    text.resize(static_cast<std::size_t>(length));
-    if (text.size() <= sizeof(hello) || text.back() != '\0')
-        return std::unexpected("the template process says what nobody understands");
-    std::memcpy(&hello, text.data(), sizeof(hello));
-    if (hello.magic != warm_magic || hello.version != warm_version)
-        return std::unexpected(warm_object() + " is of another version");
-    return std::pair(hello.news, text.substr(sizeof(hello)));
+    WarmNews news;
+    std::span<const char> names;
+    const char* wrong = "a message that is too long";
+    if (static_cast<std::size_t>(length) <= text.size())
+        wrong = decode_warm_hello(
+            std::as_bytes(std::span(text).first(static_cast<std::size_t>(length))), news, names);
+    if (wrong)
+        return std::unexpected("nobody understands what " + warm_object() + " says: " + wrong);
+    return std::pair(news, std::string(names.begin(), names.end()));
 }
 
 std::string WarmProcess::hear_hello(const Launch& launch) {

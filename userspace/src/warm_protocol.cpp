@@ -33,6 +33,9 @@ private:
     std::span<std::byte> rest_;
 };
 
+/// The errno with the highest number, as the kernel has them in its results.
+constexpr std::int32_t max_errno = 4095;
+
 /// Makes the operand of an action a pointer, if the action has one.
 const char* resolve_operand(spawn_template_action& action, std::span<std::byte> operands) {
     std::size_t size;
@@ -120,6 +123,73 @@ bool send_warm_message(int socket, std::span<const std::byte> bytes, std::span<c
         sent = sendmsg(socket, &header, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent >= 0;
+}
+
+const char* decode_warm_fill(std::span<const std::byte> message, std::uint32_t fds,
+                             WarmFill& fill) {
+    if (message.size() != sizeof(fill))
+        return "not the size of what asks for a child";
+    std::memcpy(&fill, message.data(), sizeof(fill));
+    if (fill.magic != warm_magic || fill.version != warm_version)
+        return "another version of what asks for a child";
+    if (fill.lane >= warm_lanes)
+        return "a lane that is not there";
+    if (fds > (fill.lane == warm_lane_on_demand ? 1 : 0))
+        return "descriptors that no child needs";
+    return nullptr;
+}
+
+const char* decode_warm_reply(std::span<const std::byte> message, std::uint32_t fds,
+                              WarmReply& reply) {
+    if (message.size() != sizeof(reply))
+        return "not the size of a reply";
+    std::memcpy(&reply, message.data(), sizeof(reply));
+    if (reply.magic != warm_magic)
+        return "not a reply";
+    bool has_failed = true, has_index = false;
+    switch (reply.step) {
+    case WarmStep::ready:
+    case WarmStep::started:
+        has_failed = false;
+        break;
+    case WarmStep::action:
+    case WarmStep::move:
+        has_index = true;
+        break;
+    case WarmStep::clone:
+    case WarmStep::refused:
+    case WarmStep::prepare:
+        break;
+    default:
+        return "a step that there is not";
+    }
+    if (has_failed ? reply.error <= 0 || reply.error > max_errno : reply.error != 0)
+        return "an error that cannot be";
+    if (has_index ? reply.index < 0 : reply.index != -1)
+        return "an index that cannot be";
+    if (fds > (reply.step == WarmStep::ready ? warm_ready_fds : 0))
+        return "descriptors that nobody wants";
+    return nullptr;
+}
+
+const char* decode_warm_hello(std::span<const std::byte> message, WarmNews& news,
+                              std::span<const char>& names) {
+    WarmHello hello;
+    if (message.size() <= sizeof(hello) || message.size() > warm_max_hello)
+        return "not the size of a hello";
+    std::memcpy(&hello, message.data(), sizeof(hello));
+    if (hello.magic != warm_magic || hello.version != warm_version)
+        return "a hello of another version";
+    if (hello.news > WarmNews::arrival)
+        return "news of a kind that there is not";
+    news = hello.news;
+    names = {reinterpret_cast<const char*>(message.data()) + sizeof(hello),
+             message.size() - sizeof(hello)};
+    if (names.back() != '\0')
+        return "a name without an end";
+    if (news == WarmNews::arrival && std::memchr(names.data(), '\0', names.size()) != &names.back())
+        return "more than one reason";
+    return nullptr;
 }
 
 const char* decode_warm_request(std::span<std::byte> message, std::uint32_t fds,

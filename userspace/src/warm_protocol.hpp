@@ -25,7 +25,7 @@
 namespace spawntpl::detail {
 
 inline constexpr std::uint32_t warm_magic = 0x7374776d;  // "mwts"
-inline constexpr std::uint32_t warm_version = 1;
+inline constexpr std::uint32_t warm_version = 2;
 
 /// The longest message. A socket's default buffer takes it.
 inline constexpr std::size_t warm_max_request = 192 * 1024;
@@ -62,7 +62,8 @@ inline constexpr int warm_page = warm_first_lane + static_cast<int>(warm_lanes);
 /// Of a child before its main(): its lane, later the socket that it gets its request from.
 inline constexpr int warm_child_socket = warm_socket;
 
-/// May come with one descriptor: the cgroup that the child is to be born in.
+/// May come with one descriptor, on the lane for children that are made when they are asked for:
+/// the cgroup that the child is to be born in.
 struct WarmFill {
     std::uint32_t magic;
     std::uint32_t version;
@@ -112,13 +113,18 @@ enum class WarmStep : std::uint32_t {
     prepare,  ///< has failed: what every child needs
 };
 
+/// The descriptors of WarmStep::ready: first the pidfd, then the socket. Those for which the owner
+/// has no room are missing.
+inline constexpr std::uint32_t warm_ready_fds = 2;
+
+/// Who says it is known to the owner: see WarmPage::children.
+
 struct WarmReply {
     std::uint32_t magic;
     std::uint32_t serial;  ///< of the child
     WarmStep step;
-    std::int32_t pid;
-    std::int32_t index;
-    std::int32_t error;  ///< an errno
+    std::int32_t index;  ///< of the step, else -1
+    std::int32_t error;  ///< an errno; 0 if nothing has failed
 };
 
 /// What the names of a WarmHello are.
@@ -185,9 +191,21 @@ constexpr bool warm_action_reads_fd(std::uint32_t type) {
 /// Sends a message with descriptors, warm_max_fds at most. False and errno if it cannot be sent.
 bool send_warm_message(int socket, std::span<const std::byte> bytes, std::span<const int> fds);
 
-/// Checks a message, in place, that came with @p fds descriptors; its start is aligned to 8 bytes.
+// Each of these checks a message, which came with @p fds descriptors where it may have some. It
+// returns what is wrong, or null; only then what it has filled in is of use.
+
+const char* decode_warm_fill(std::span<const std::byte> message, std::uint32_t fds, WarmFill& fill);
+
+const char* decode_warm_reply(std::span<const std::byte> message, std::uint32_t fds,
+                              WarmReply& reply);
+
+/// @p names, at least one, each with its NUL, are in the message; they may be empty.
+const char* decode_warm_hello(std::span<const std::byte> message, WarmNews& news,
+                              std::span<const char>& names);
+
+/// In place: the start of the message is aligned to 8 bytes.
 /// @p pointers has room for those of the arguments, of the environment and two NULL; what does not
-/// fit there is refused. Returns what is wrong, or null.
+/// fit there is refused.
 const char* decode_warm_request(std::span<std::byte> message, std::uint32_t fds,
                                 std::span<char*> pointers, WarmPlan& plan);
 

@@ -140,14 +140,16 @@ bool WarmMessage::strings_too_long() const {
 
 std::optional<Error> WarmMessage::error(const WarmReply& reply) const {
     auto index = static_cast<std::size_t>(reply.index);
+    // What a reply names need not be there.
     switch (reply.step) {
     case WarmStep::action:
-        if (index < state_actions_)
+        if (index < state_actions_ || index >= encoded_.size())
             return {};
         return actions_.error(reply.error, index - state_actions_);
     case WarmStep::move: {
-        auto move = table_.begin();
-        std::advance(move, std::min(index, table_.size() - 1));
+        if (index >= table_.size())
+            return {};
+        auto move = std::next(table_.begin(), reply.index);
         int redirection = move->second.second;
         if (redirection < 0)
             return attribute_error(launch_.command(), reply.error, Step::open_terminal);

@@ -123,7 +123,6 @@ void Birth::say(WarmStep step, int index, int error, std::span<const int> fds) c
     detail::WarmReply reply{.magic = detail::warm_magic,
                             .serial = serial_,
                             .step = step,
-                            .pid = *image_.thread_id(),
                             .index = index,
                             .error = error};
     detail::send_warm_message(fds_.socket, std::as_bytes(std::span(&reply, 1)), fds);

@@ -6,7 +6,6 @@
 #include "messages.hpp"
 
 #include <cerrno>
-#include <cstring>
 
 #include <linux/sched.h>
 #include <poll.h>
@@ -63,11 +62,8 @@ struct Wanted {
 Wanted receive_fill() {
     Received message = receive(detail::warm_socket);
     WarmFill fill;
-    if (!message.whole || message.bytes.size() != sizeof(fill) || message.fds.size() > 1)
-        _exit(1);
-    std::memcpy(&fill, message.bytes.data(), sizeof(fill));
-    if (fill.magic != detail::warm_magic || fill.version != detail::warm_version ||
-        fill.lane >= detail::warm_lanes)
+    if (!message.whole ||
+        decode_warm_fill(message.bytes, static_cast<std::uint32_t>(message.fds.size()), fill))
         _exit(1);
     return {fill.lane, fill.serial, message.fds.empty() ? -1 : message.fds[0]};
 }
@@ -182,7 +178,6 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
             WarmReply reply{.magic = detail::warm_magic,
                             .serial = serial,
                             .step = WarmStep::clone,
-                            .pid = 0,
                             .index = -1,
                             .error = error};
             // The owner would wait for ever.
