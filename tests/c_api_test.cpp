@@ -734,6 +734,7 @@ TEST_F(CApi, warm_starts) {
             ChildPointer child(started);
             read_all(spawntpl_child_pipe(child.get(), STDOUT_FILENO));
             EXPECT_EQ(spawntpl_child_wait(child.get(), nullptr, nullptr), 0);
+            EXPECT_EQ(spawntpl_child_has_broker(child.get()), options.broker);
             seen.insert(spawntpl_child_backend(child.get()) + std::string(": ") +
                         spawntpl_child_why_not_warm(child.get()));
         }
@@ -749,6 +750,14 @@ TEST_F(CApi, warm_starts) {
     EXPECT_EQ(spawntpl_template_open("true", &options, &program, &error), -EINVAL);
     EXPECT_THAT(error.message, HasSubstr("recapture_ms"));
     options.recapture_ms = SPAWNTPL_FOREVER;
+    options.broker = 2;
+    EXPECT_EQ(spawntpl_template_open("true", &options, &program, &error), -EINVAL);
+    EXPECT_THAT(error.message, HasSubstr("broker"));
+    options.broker = 1;
+    options.warm = SPAWNTPL_WARM_NEVER;
+    EXPECT_EQ(spawntpl_template_open("true", &options, &program, &error), -EINVAL);
+    EXPECT_THAT(error.message, HasSubstr("broker"));
+    options.broker = 0;
     options.warm = SPAWNTPL_WARM_REQUIRED + 1;
     EXPECT_EQ(spawntpl_template_open("true", &options, &program, &error), -EINVAL);
     EXPECT_THAT(error.message, HasSubstr("warm"));
@@ -758,6 +767,8 @@ TEST_F(CApi, warm_starts) {
     options.recapture_starts = 1;
     const char* const args[] = {"to the point", nullptr};
     options.ready_args = args;
+    EXPECT_THAT(backend_of_two(payload("ready")), testing::ElementsAre("warm: "));
+    options.broker = 1;
     EXPECT_THAT(backend_of_two(payload("ready")), testing::ElementsAre("warm: "));
 }
 

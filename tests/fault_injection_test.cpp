@@ -4,6 +4,7 @@
 #include "backend.hpp"
 #include "event_loop.hpp"
 #include "faults.hpp"
+#include "passing_process.hpp"
 #include "support.hpp"
 
 #include <functional>
@@ -389,6 +390,20 @@ TEST_P(FaultInjection, probe) {
                       .step = Step::choose_backend,
                       .inferred = true},
                 {}};
+    });
+}
+
+TEST_P(FaultInjection, passing_process) {
+    if (backend() != available_backends().front())
+        return;
+    expect_clean_failures([&]() -> Outcome {
+        int called = 0;
+        int error = in_window(
+            [&] { return detail::in_passing_process([&called] { ++called; }) ? 0 : errno; });
+        if (error != 0)
+            return {Error{.code = {error, std::generic_category()}, .step = Step::clone},
+                    std::to_string(called)};
+        return {std::nullopt, std::to_string(called)};
     });
 }
 

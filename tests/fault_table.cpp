@@ -80,7 +80,7 @@ const CallFaults table[] = {
 
     // Birth, program and end.
     {SYS_clone3, "clone3", {EAGAIN, EMFILE, ENOMEM, ENOSPC, EPERM}, {Step::clone}, true},
-    {SYS_clone, "clone", {EAGAIN, ENOMEM, EPERM}, {}},
+    {SYS_clone, "clone", {EAGAIN, ENOMEM, EPERM}, {Step::clone}},
     {SYS_execve,
      "execve",
      {E2BIG, EACCES, EAGAIN, EINVAL, EIO, ELOOP, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOMEM, ENOTDIR,
@@ -99,6 +99,7 @@ const CallFaults table[] = {
      "spawn_template_spawn",
      {E2BIG, EAGAIN, EINTR, EMFILE, ENOMEM, EPERM},
      {request, Step::clone}},
+    {SYS_exit, "exit", {}, {}},
     {SYS_exit_group, "exit_group", {}, {}},
     {SYS_waitid, "waitid", {EINTR}, {}, true},
     // By the C library, which has blocked all signals.
@@ -114,7 +115,7 @@ const CallFaults table[] = {
     {SYS_epoll_create1, "epoll_create1", {EMFILE, ENFILE, ENOMEM}, {supervise}},
 
     // The C library's memory.
-    {SYS_mmap, "mmap", {EAGAIN, ENOMEM}, {supervise}},
+    {SYS_mmap, "mmap", {EAGAIN, ENOMEM}, {Step::clone, supervise}},
     {SYS_munmap, "munmap", {}, {}},
     {SYS_brk, "brk", {}, {}},
     {SYS_mprotect, "mprotect", {}, {}},

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include <signal.h>
+
 namespace spawntpl::detail {
 namespace {
 
@@ -219,16 +221,61 @@ TEST(WarmReplyMessage, names_nothing_that_was_not_asked_for) {
         }
 }
 
+TEST(WarmWaitMessage, is_checked) {
+    const WarmWait good{.magic = warm_magic, .version = warm_version, .pid = 7};
+    pid_t pid = 0;
+    ASSERT_EQ(decode_warm_wait(bytes(good), 0, pid), nullptr);
+    EXPECT_EQ(pid, 7);
+    EXPECT_NE(decode_warm_wait(bytes(good), 1, pid), nullptr);
+    for (std::size_t size = 0; size < sizeof(good); ++size)
+        EXPECT_NE(decode_warm_wait(bytes(good).first(size), 0, pid), nullptr) << size;
+    for (WarmWait wrong :
+         {WarmWait{0, warm_version, 7}, WarmWait{warm_magic, 0, 7},
+          WarmWait{warm_magic, warm_version, 0}, WarmWait{warm_magic, warm_version, -1}})
+        EXPECT_NE(decode_warm_wait(bytes(wrong), 0, pid), nullptr);
+}
+
+TEST(WarmEndMessage, is_checked) {
+    auto is_taken = [](int error, int code, int status, std::int64_t usage = 1,
+                       std::uint32_t fds = 0) {
+        WarmEnd end{}, read{};
+        end.magic = warm_magic;
+        end.error = error;
+        end.code = code;
+        end.status = status;
+        end.user_time = end.system_time = end.max_rss = usage;
+        for (std::size_t size = 0; size < sizeof(end); ++size)
+            EXPECT_NE(decode_warm_end(bytes(end).first(size), fds, read), nullptr) << size;
+        return decode_warm_end(bytes(end), fds, read) == nullptr;
+    };
+    EXPECT_TRUE(is_taken(0, 0, 0));
+    EXPECT_TRUE(is_taken(ECHILD, 0, 0));
+    EXPECT_TRUE(is_taken(0, CLD_EXITED, 255));
+    EXPECT_TRUE(is_taken(0, CLD_KILLED, 64));
+    EXPECT_TRUE(is_taken(0, CLD_DUMPED, SIGSEGV));
+    EXPECT_FALSE(is_taken(0, 0, 1));
+    EXPECT_FALSE(is_taken(ECHILD, CLD_EXITED, 0));
+    EXPECT_FALSE(is_taken(-1, 0, 0));
+    EXPECT_FALSE(is_taken(4096, 0, 0));
+    EXPECT_FALSE(is_taken(0, CLD_EXITED, 256));
+    EXPECT_FALSE(is_taken(0, CLD_EXITED, -1));
+    EXPECT_FALSE(is_taken(0, CLD_KILLED, 0));
+    EXPECT_FALSE(is_taken(0, CLD_KILLED, 65));
+    EXPECT_FALSE(is_taken(0, CLD_STOPPED, SIGSTOP));
+    EXPECT_FALSE(is_taken(0, CLD_EXITED, 0, -1));
+    EXPECT_FALSE(is_taken(0, CLD_EXITED, 0, 1, 1));
+}
+
 TEST(WarmHelloMessage, is_checked) {
-    WarmHello head{.magic = warm_magic, .version = warm_version, .news = WarmNews::files};
+    WarmHello head{.magic = warm_magic, .version = warm_version, .news = WarmNews::files, .pid = 1};
     auto decode = [&head](std::string_view names) -> std::string {
         std::string message(reinterpret_cast<const char*>(&head), sizeof(head));
         message += names;
-        WarmNews news;
+        WarmHello hello;
         std::span<const char> read;
-        if (const char* wrong = decode_warm_hello(std::as_bytes(std::span(message)), news, read))
+        if (const char* wrong = decode_warm_hello(std::as_bytes(std::span(message)), hello, read))
             return wrong;
-        EXPECT_EQ(news, head.news);
+        EXPECT_EQ(hello.news, head.news);
         EXPECT_EQ(std::string_view(read), names);
         return "";
     };
@@ -240,6 +287,9 @@ TEST(WarmHelloMessage, is_checked) {
     head.news = WarmNews::arrival;
     EXPECT_EQ(decode("\0"sv), "");
     EXPECT_NE(decode("one\0two\0"sv), "");
+    head.pid = 0;
+    EXPECT_NE(decode("\0"sv), "");
+    head.pid = 1;
     head.news = static_cast<WarmNews>(3);
     EXPECT_NE(decode("\0"sv), "");
     head.news = WarmNews::arrival;

@@ -11,11 +11,11 @@ namespace spawntpl::fuzz {
 
 void run(Input input) {
     auto message = std::as_bytes(std::span(input.rest()));
-    detail::WarmNews news;
+    detail::WarmHello hello;
     std::span<const char> names;
-    if (detail::decode_warm_hello(message, news, names))
+    if (detail::decode_warm_hello(message, hello, names))
         return;
-    require(news <= detail::WarmNews::arrival, "the kind of the news is known");
+    require(hello.news <= detail::WarmNews::arrival && hello.pid > 0, "the fields are in range");
     require(std::as_bytes(names).data() == message.data() + sizeof(detail::WarmHello) &&
                 sizeof(detail::WarmHello) + names.size() == message.size(),
             "the names are the rest of the message");
@@ -23,7 +23,7 @@ void run(Input input) {
     for (; length < names.size(); ++count)
         length += std::strlen(names.data() + length) + 1;
     require(length == names.size(), "the last name ends with the message");
-    require(count == 1 || (count > 1 && news != detail::WarmNews::arrival),
+    require(count == 1 || (count > 1 && hello.news != detail::WarmNews::arrival),
             "there is one reason, or there are names");
 }
 

@@ -14,10 +14,13 @@
 
 namespace spawntpl::detail {
 
+class WarmBroker;
+
 /// A child that runs its program. The pidfd is close-on-exec, or -1 if the child is gone already.
 struct Started {
     pid_t pid;
     Fd pidfd;
+    std::shared_ptr<WarmBroker> broker{};  ///< whose child it is; null: this process's own
 };
 
 /// A program prepared by a backend. Shared by threads.

@@ -98,6 +98,10 @@ const char* spawntpl_child_backend(const spawntpl_child* child) {
     return c_api::name(child->value.backend());
 }
 
+int spawntpl_child_has_broker(const spawntpl_child* child) {
+    return child->value.has_broker() ? 1 : 0;
+}
+
 const char* spawntpl_child_why_not_warm(const spawntpl_child* child) {
     return child->value.why_not_warm().c_str();
 }

@@ -30,6 +30,8 @@ std::expected<TemplateOptions, Wrong> to_options(const spawntpl_template_options
         return std::unexpected(Wrong{read.error(), "the options' size"});
     if (read->warm > SPAWNTPL_WARM_REQUIRED)
         return std::unexpected(Wrong{EINVAL, "the options' warm"});
+    if (read->broker > 1)
+        return std::unexpected(Wrong{EINVAL, "the options' broker"});
     if (read->recapture_ms < 0)
         return std::unexpected(Wrong{EINVAL, "the options' recapture_ms"});
     if (read->backend)
@@ -43,6 +45,7 @@ std::expected<TemplateOptions, Wrong> to_options(const spawntpl_template_options
                          .age = std::chrono::milliseconds(read->recapture_ms)};
     if (read->ready_args)
         options.ready_args = c_api::strings(read->ready_args);
+    options.broker = read->broker != 0;
     return options;
 }
 

@@ -3,6 +3,7 @@
 #include "failure.hpp"
 #include "process_tree.hpp"
 #include "stop_stages.hpp"
+#include "warm_broker.hpp"
 
 #include <spawntpl/child.hpp>
 
@@ -56,6 +57,7 @@ Child& Child::operator=(Child&& other) noexcept {
         pid_ = other.pid_;
         pidfd_ = std::move(other.pidfd_);
         backend_ = other.backend_;
+        broker_ = std::move(other.broker_);
         why_not_warm_ = std::move(other.why_not_warm_);
         pipes_ = std::move(other.pipes_);
         terminal_ = std::move(other.terminal_);
@@ -96,6 +98,7 @@ void Child::stop_at_end(StopPolicy policy) {
 void Child::detach() {
     stop_policy_.reset();
     pidfd_.reset();
+    broker_.reset();
 }
 
 int Child::pipe(int target) const {
@@ -121,12 +124,17 @@ Result<std::optional<ExitStatus>> Child::reap(int options) {
     siginfo_t info{};
     rusage usage{};
     long result;
-    // Unlike libc's waitid() it tells what the child used.
-    do
-        result = syscall(SYS_waitid, P_PIDFD, pidfd_.get(), &info, WEXITED | options, &usage);
-    while (result < 0 && errno == EINTR);
-    if (result < 0)
-        return failure(errno, Step::wait);
+    if (broker_) {
+        if (!broker_->wait(pid_, pidfd_, options, info, usage))
+            return std::unexpected(broker_->error(errno));
+    } else {
+        // Unlike libc's waitid() it tells what the child used.
+        do
+            result = syscall(SYS_waitid, P_PIDFD, pidfd_.get(), &info, WEXITED | options, &usage);
+        while (result < 0 && errno == EINTR);
+        if (result < 0)
+            return failure(errno, Step::wait);
+    }
     if (info.si_pid != 0) {
         status_ = to_status(info);
         usage_ = to_usage(usage);

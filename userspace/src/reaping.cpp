@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,10 +27,24 @@ bool wait_for(idtype_t type, int id, siginfo_t& info, int options) {
 
 }  // namespace
 
+Fd open_process(pid_t pid) {
+    return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
+bool has_ended(const Fd& pidfd) {
+    pollfd ended{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+    return poll(&ended, 1, 0) > 0;
+}
+
+void kill_process(const Fd& pidfd) {
+    syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
+
 bool is_over_or_stopped(const Fd& pidfd) {
     siginfo_t info;
-    return !wait_for(P_PIDFD, pidfd.get(), info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) ||
-           info.si_pid != 0;
+    if (wait_for(P_PIDFD, pidfd.get(), info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT))
+        return info.si_pid != 0;
+    return errno != ECHILD || has_ended(pidfd);
 }
 
 void kill_and_reap(const Fd& pidfd) {
@@ -37,7 +52,7 @@ void kill_and_reap(const Fd& pidfd) {
     // Another process may have got the number of one that others have reaped.
     if (!wait_for(P_PIDFD, pidfd.get(), info, WEXITED | WNOHANG | WNOWAIT))
         return;
-    syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+    kill_process(pidfd);
     wait_for(P_PIDFD, pidfd.get(), info, WEXITED);
 }
 

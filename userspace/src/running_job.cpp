@@ -53,7 +53,7 @@ Result<void> RunningJob::await_events() {
             if (!job_.on_output)
                 result_.output[redirection.target];
         }
-    if (auto awaited = loop_.await_exit(first_token_, child_.pidfd()); !awaited)
+    if (auto awaited = await_exit(); !awaited)
         return awaited;
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
         if (auto read = loop_.read(output_token(i), outputs_[i].pipe.get()); !read)
@@ -61,6 +61,12 @@ Result<void> RunningJob::await_events() {
         ++open_outputs_;
     }
     return {};
+}
+
+/// That of a broker's is seen, but it is no child to wait for.
+Result<void> RunningJob::await_exit() {
+    return child_.has_broker() ? loop_.await_readable(first_token_, child_.pidfd())
+                               : loop_.await_exit(first_token_, child_.pidfd());
 }
 
 void RunningJob::handle(const Event& event) {
@@ -74,7 +80,7 @@ void RunningJob::child_ended() {
     auto status = child_.try_wait();
     if (status && !*status) {
         // Not this child's end after all.
-        if (auto awaited = loop_.await_exit(first_token_, child_.pidfd()); awaited)
+        if (auto awaited = await_exit(); awaited)
             return;
         status = std::unexpected(watch_error(ENOMEM));
     }

@@ -69,6 +69,7 @@ private:
     };
 
     Result<void> await_events();
+    Result<void> await_exit();
     void child_ended();
     void got_output(std::size_t index, const Event& event);
     void next_stop_stage();

@@ -130,7 +130,15 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
                                      .path = program->label(),
                                      .detail = "the age of a capture is negative"});
 
+    if (options.broker && options.warm == Warm::never &&
+        backends->front() != &detail::warm_backend())
+        return std::unexpected(Error{.code = {EINVAL, std::generic_category()},
+                                     .step = Step::request,
+                                     .path = program->label(),
+                                     .detail = "a broker is for warm starts only"});
+
     auto state = std::make_shared<State>(std::move(*program), options.command);
+    state->program.broker = options.broker;
     state->program.warm_required = options.warm != Warm::allowed;
     if (options.recapture.starts != 0)
         state->program.recapture.starts = options.recapture.starts;
@@ -188,6 +196,7 @@ Result<Child> Template::spawn(const Command& command) const {
     auto [pipes, terminal] = launch->take_parent_ends();
     Child child(started->pid, std::move(started->pidfd), backend, std::move(pipes),
                 std::move(terminal));
+    child.broker_ = std::move(started->broker);
     child.why_not_warm_ = std::move(why_not_warm);
     return child;
 }

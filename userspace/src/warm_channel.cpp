@@ -25,8 +25,20 @@ bool WarmChannel::send(std::span<const std::byte> bytes, std::span<const int> fd
 }
 
 bool WarmChannel::receive(WarmReply& reply, ReadyFds& fds, int flags) const {
-    std::byte message[sizeof(reply)];
-    iovec part{message, sizeof(message)};
+    return receive(reply, fds, flags, decode_warm_reply);
+}
+
+bool WarmChannel::receive(WarmEnd& end) const {
+    ReadyFds none;
+    return receive(end, none, 0, decode_warm_end);
+}
+
+template <typename Message>
+bool WarmChannel::receive(Message& message, ReadyFds& fds, int flags,
+                          const char* (*decode)(std::span<const std::byte>, std::uint32_t,
+                                                Message&)) const {
+    std::byte bytes[sizeof(message)];
+    iovec part{bytes, sizeof(bytes)};
     alignas(cmsghdr) char control[CMSG_SPACE(warm_ready_fds * sizeof(int))];
     msghdr header{};
     header.msg_iov = &part;
@@ -52,8 +64,8 @@ bool WarmChannel::receive(WarmReply& reply, ReadyFds& fds, int flags) const {
         for (std::size_t i = 0; i < count; ++i)
             fds[i] = above_stdio(received[i]);
     }
-    if (static_cast<std::size_t>(length) <= sizeof(message) &&
-        !decode_warm_reply({message, static_cast<std::size_t>(length)}, count, reply))
+    if (static_cast<std::size_t>(length) <= sizeof(bytes) &&
+        !decode({bytes, static_cast<std::size_t>(length)}, count, message))
         return true;
     errno = EPROTO;
     return false;

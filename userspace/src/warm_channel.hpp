@@ -34,9 +34,16 @@ public:
     /// say something, EAGAIN after warm_look_around, EPROTO if what came is no answer.
     bool receive(WarmReply& reply, ReadyFds& fds, int flags = 0) const;
 
+    /// The same for the answer of a broker.
+    bool receive(WarmEnd& end) const;
+
     void close() { socket_.reset(); }
 
 private:
+    template <typename Message>
+    bool receive(Message& message, ReadyFds& fds, int flags,
+                 const char* (*decode)(std::span<const std::byte>, std::uint32_t, Message&)) const;
+
     Fd socket_;
 };
 

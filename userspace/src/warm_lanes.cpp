@@ -6,11 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <poll.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace spawntpl::detail {
@@ -22,19 +19,6 @@ constexpr int max_burst = 16;
 
 /// How often a start begins anew with another child.
 constexpr int max_lost_children = 3;
-
-bool has_ended(const Fd& process) {
-    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
-    return poll(&ended, 1, 0) > 0;
-}
-
-void kill_process(const Fd& pidfd) {
-    syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-}
-
-Fd open_process(pid_t pid) {
-    return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-}
 
 WarmLanes::Answer judge(const WarmReply& reply, const WarmMessage& message) {
     if (reply.step == WarmStep::refused)
@@ -55,7 +39,9 @@ WarmLanes::~WarmLanes() {
 }
 
 WarmLanes::WaitingChild::~WaitingChild() {
-    if (pidfd_)
+    if (pidfd_ && broker_)
+        broker_->kill_and_reap(pid_, pidfd_);
+    else if (pidfd_)
         kill_and_reap(pidfd_);
 }
 
@@ -153,6 +139,9 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
     Turn turn(*this, launch.command().attributes().cgroup.has_value());
     Lane& lane = lanes_[turn.lane()];
     for (int lost = 0; lost < max_lost_children && !ended_; ++lost) {
+        // Of a child without it nobody would know how it ends.
+        if (broker_ && broker_->has_ended())
+            break;
         auto child = next_child(turn.lane(), launch);
         if (!child && child.error())
             return std::move(*child.error());
@@ -232,7 +221,7 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
     }
     pid_t pid = page_->children[number][lane.serial % 2];
     if (reply.step == WarmStep::ready && pid != 0 && fds[0] && fds[1])
-        return WaitingChild(pid, std::move(fds[0]), std::move(fds[1]));
+        return WaitingChild(pid, std::move(fds[0]), std::move(fds[1]), broker_);
     // It ends without its socket.
     kill_unheard(number);
     pass(number, false);
@@ -295,7 +284,9 @@ bool WarmLanes::hear_what_is_there(Lane& lane, WarmReply& reply, ReadyFds& fds) 
 /// Ends the child of a lane that has not told of itself, if there is one.
 void WarmLanes::kill_unheard(std::size_t number) const {
     pid_t pid = page_ ? page_->children[number][lanes_[number].serial % 2] : 0;
-    if (pid != 0)
+    if (pid != 0 && broker_)
+        broker_->kill_and_reap(pid);
+    else if (pid != 0)
         kill_and_reap(pid);
 }
 
@@ -313,7 +304,7 @@ bool WarmLanes::child_may_come(std::size_t number) {
     Fd pidfd = open_process(pid);
     if (pidfd && !is_over_or_stopped(pidfd) && !is_stopped(pid))
         return true;
-    kill_and_reap(pid);
+    kill_unheard(number);
     return false;
 }
 
@@ -323,7 +314,7 @@ void WarmLanes::end_child(std::size_t number) {
     ReadyFds fds;
     hear_what_is_there(lane, reply, fds);
     lane.channel.close();
-    if (fds[0])
+    if (fds[0] && !broker_)
         kill_and_reap(fds[0]);
     else
         kill_unheard(number);

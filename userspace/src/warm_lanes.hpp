@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend.hpp"
+#include "warm_broker.hpp"
 #include "warm_channel.hpp"
 #include "warm_protocol.hpp"
 #include "warm_request.hpp"
@@ -11,6 +12,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -26,9 +28,11 @@ namespace spawntpl::detail {
 /// for.
 class WarmLanes {
 public:
-    /// Those of a template process that is to be started: its socket, its number and its pidfd.
-    WarmLanes(const WarmChannel& control, const pid_t& process, const Fd& pidfd)
-        : control_(control), process_(process), pidfd_(pidfd) {}
+    /// Those of a template process that is to be started: its socket, its number, its pidfd, and
+    /// its parent, if that is not this process.
+    WarmLanes(const WarmChannel& control, const pid_t& process, const Fd& pidfd,
+              const std::shared_ptr<WarmBroker>& broker)
+        : control_(control), process_(process), pidfd_(pidfd), broker_(broker) {}
 
     WarmLanes(const WarmLanes&) = delete;
 
@@ -74,8 +78,11 @@ private:
     /// Ends with this object, unless it is released.
     class WaitingChild {
     public:
-        WaitingChild(pid_t pid, Fd pidfd, Fd socket)
-            : pid_(pid), pidfd_(std::move(pidfd)), channel_(std::move(socket)) {}
+        WaitingChild(pid_t pid, Fd pidfd, Fd socket, std::shared_ptr<WarmBroker> broker)
+            : pid_(pid),
+              pidfd_(std::move(pidfd)),
+              channel_(std::move(socket)),
+              broker_(std::move(broker)) {}
 
         WaitingChild(WaitingChild&&) = default;
 
@@ -91,12 +98,13 @@ private:
         /// Waits for its answer to the request; false if there will be none.
         bool hear(WarmReply& reply) const;
 
-        Started release() { return {pid_, std::move(pidfd_)}; }
+        Started release() { return {pid_, std::move(pidfd_), std::move(broker_)}; }
 
     private:
         pid_t pid_;
         Fd pidfd_;
         WarmChannel channel_;
+        std::shared_ptr<WarmBroker> broker_;
     };
 
     struct Lane {
@@ -122,6 +130,7 @@ private:
     const WarmChannel& control_;
     const pid_t& process_;
     const Fd& pidfd_;
+    const std::shared_ptr<WarmBroker>& broker_;
     Fd page_file_;
     WarmPage* page_ = nullptr;
     std::atomic<std::uint64_t> starts_ = 0;

@@ -3,11 +3,14 @@
 
 #include "above_stdio.hpp"
 #include "environment_block.hpp"
+#include "passing_process.hpp"
 #include "process_generation.hpp"
+#include "process_stat.hpp"
 #include "reaping.hpp"
 
-#include <cstring>
 #include <ctime>
+#include <functional>
+#include <span>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -44,6 +47,16 @@ std::string_view point_of_capture(const Program& program) {
 
 std::string words(const Error& error) {
     return "the template process cannot be started: " + error.message();
+}
+
+/// Children of the calling process, or orphans: starts them there.
+std::string started(bool orphans, const std::function<std::string()>& start) {
+    std::string wrong;
+    if (!orphans)
+        return start();
+    if (!in_passing_process([&] { wrong = start(); }))
+        return "no process for what a broker starts: " + std::generic_category().message(errno);
+    return wrong;
 }
 
 std::string read_all(int fd) {
@@ -113,7 +126,10 @@ WarmProcess::~WarmProcess() {
     int error = errno;
     // In a copy of the owner, the process is not its child.
     if (pidfd_ && process_generation() == owner_) {
-        kill_and_reap(pidfd_);
+        if (broker_)
+            broker_->kill_and_reap(pid_, pidfd_);
+        else
+            kill_and_reap(pidfd_);
         lanes_.end();
     }
     errno = error;
@@ -145,18 +161,30 @@ std::string WarmProcess::run(const Launch& launch) {
         return "no socket: " + std::generic_category().message(errno);
     if (std::string wrong = lanes_.open(); !wrong.empty())
         return wrong;
+    const bool has_broker = launch.program().broker;
+    Fd brokers;
+    if (has_broker) {
+        if (std::string wrong = WarmBroker::why_none(); !wrong.empty())
+            return wrong;
+        broker_ = std::make_shared<WarmBroker>();
+        if (!(brokers = broker_->open()))
+            return "no socket: " + std::generic_category().message(errno);
+    }
 
     auto program = Template::open(launch.program().path, {.backend = std::string(cold_backend())});
     if (!program)
         return words(program.error());
     std::vector<std::string> environment =
         template_environment(launch.envp(), warm_object(), point_of_capture(launch.program()));
-    if (std::string wrong = why_not_preloaded(*program, launch, environment); !wrong.empty())
+    if (std::string wrong =
+            started(has_broker, [&] { return why_not_preloaded(*program, launch, environment); });
+        !wrong.empty())
         return wrong;
     // The last ones are the library's.
     if (environment.size() > warm_max_strings)
         return "the environment has too many entries";
     WarmPage& page = lanes_.page();
+    page.has_broker = has_broker ? 1 : 0;
     page.entries = static_cast<std::uint32_t>(environment.size());
     for (std::size_t entry = 0; entry < environment.size(); ++entry) {
         if (read_before_main(environment[entry]) ||
@@ -187,19 +215,37 @@ std::string WarmProcess::run(const Launch& launch) {
     }
     command.fd(warm_socket, theirs.get());
     lanes_.give_to(command);
+    if (has_broker)
+        command.fd(warm_broker, brokers.get());
     command.signal_mask(all_signals());
-    auto child = program->spawn(command);
-    if (!child)
-        return words(child.error());
+    std::optional<Child> child;
+    if (std::string wrong = started(has_broker,
+                                    [&]() -> std::string {
+                                        auto spawned = program->spawn(command);
+                                        if (!spawned)
+                                            return words(spawned.error());
+                                        child = std::move(*spawned);
+                                        return {};
+                                    });
+        !wrong.empty())
+        return wrong;
+    // That of the broker, until the template process tells its own.
     pid_ = child->pid();
     // Until it is known to end with this object.
     child->stop_at_end(StopPolicy::killing());
     pidfd_ = Fd(fcntl(child->pidfd(), F_DUPFD_CLOEXEC, first_after_stdio));
     if (!pidfd_)
         return "no descriptor: " + std::generic_category().message(errno);
+    if (has_broker) {
+        Fd pidfd(fcntl(child->pidfd(), F_DUPFD_CLOEXEC, first_after_stdio));
+        if (!pidfd)
+            return "no descriptor: " + std::generic_category().message(errno);
+        broker_->set(pid_, std::move(pidfd));
+    }
     child->detach();
     // The end of the template process is to be seen.
     theirs.reset();
+    brokers.reset();
     lanes_.keep_own_part();
     std::string wrong = hear_hello(launch);
     if (wrong.empty() && output && lseek(output.get(), 0, SEEK_END) != 0)
@@ -244,7 +290,7 @@ std::string WarmProcess::why_not_preloaded(const Template& program, const Launch
 
 /// The next message of the template process, without what is the same in all; or why there is none,
 /// in words.
-std::expected<std::pair<WarmNews, std::string>, std::string> WarmProcess::hear_news(
+std::expected<std::pair<WarmHello, std::string>, std::string> WarmProcess::hear_news(
     const Program& program) const {
     std::string point = program.ready_args ? "spawntpl_ready()" : "its main()";
     std::string text(warm_max_hello, '\0');
@@ -263,15 +309,15 @@ std::expected<std::pair<WarmNews, std::string>, std::string> WarmProcess::hear_n
     }
     if (length == 0)
         return std::unexpected("the template process has ended before " + point);
-    WarmNews news;
+    WarmHello hello;
     std::span<const char> names;
     const char* wrong = "a message that is too long";
     if (static_cast<std::size_t>(length) <= text.size())
         wrong = decode_warm_hello(
-            std::as_bytes(std::span(text).first(static_cast<std::size_t>(length))), news, names);
+            std::as_bytes(std::span(text).first(static_cast<std::size_t>(length))), hello, names);
     if (wrong)
         return std::unexpected("nobody understands what " + warm_object() + " says: " + wrong);
-    return std::pair(news, std::string(names.begin(), names.end()));
+    return std::pair(hello, std::string(names.begin(), names.end()));
 }
 
 std::string WarmProcess::hear_hello(const Launch& launch) {
@@ -280,14 +326,16 @@ std::string WarmProcess::hear_hello(const Launch& launch) {
         auto news = hear_news(launch.program());
         if (!news)
             return std::move(news.error());
-        auto& [kind, names] = *news;
-        if (kind == WarmNews::arrival) {
+        auto& [hello, names] = *news;
+        if (hello.news == WarmNews::arrival) {
+            if (std::string wrong = find_process(hello.pid); !wrong.empty())
+                return wrong;
             environment_ = EntriesBeforeMain(launch.envp(), std::move(variables));
             return names.c_str();
         }
         for (std::size_t at = 0; at < names.size(); at = names.find('\0', at) + 1) {
             std::string name = names.c_str() + at;
-            if (kind == WarmNews::variables) {
+            if (hello.news == WarmNews::variables) {
                 variables.insert(std::move(name));
             } else if (name.starts_with('/')) {
                 libraries_.add_later(files_, name);
@@ -297,6 +345,20 @@ std::string WarmProcess::hear_hello(const Launch& launch) {
             }
         }
     }
+}
+
+/// Where there is a broker, that has been started, and then made the template process: it is what
+/// has this number.
+std::string WarmProcess::find_process(pid_t pid) {
+    if (broker_) {
+        Fd pidfd = above_stdio(open_process(pid).release());
+        auto stat = read_stat(pid);
+        if (!pidfd || !stat || stat->parent != broker_->pid())
+            return "the template process is not its broker's child";
+        pid_ = pid;
+        pidfd_ = std::move(pidfd);
+    }
+    return pid == pid_ ? "" : "the template process is another one than was started";
 }
 
 /// An exec may take capabilities away, or give some, that a child would have to do without, or

@@ -4,6 +4,7 @@
 #include "backend.hpp"
 #include "caller_state.hpp"
 #include "library_search.hpp"
+#include "warm_broker.hpp"
 #include "warm_channel.hpp"
 #include "warm_environment.hpp"
 #include "warm_lanes.hpp"
@@ -20,8 +21,8 @@
 namespace spawntpl::detail {
 
 /// A process that has the program's linked image and stands before its main(): a child of the
-/// caller, of whose descriptors it has none but its own sockets. It ends with its owner. Shared by
-/// threads.
+/// caller or of a WarmBroker, that has none of the caller's descriptors but its own sockets. It
+/// ends with its owner. Shared by threads.
 class WarmProcess {
 public:
     /// Starts one as the calling thread would start the program for @p launch. Why there can be
@@ -59,13 +60,15 @@ private:
     std::string run(const Launch& launch);
     std::string why_not_preloaded(const Template& program, const Launch& launch,
                                   const std::vector<std::string>& environment);
-    std::expected<std::pair<WarmNews, std::string>, std::string> hear_news(
+    std::expected<std::pair<WarmHello, std::string>, std::string> hear_news(
         const Program& program) const;
     std::string hear_hello(const Launch& launch);
+    std::string find_process(pid_t pid);
     std::string compare_status(const Program& program);
     std::string watch_files(const std::string& path);
 
-    std::uint64_t owner_;  ///< its process_generation()
+    std::uint64_t owner_;                 ///< its process_generation()
+    std::shared_ptr<WarmBroker> broker_;  ///< if the Template wants one
     pid_t pid_ = -1;
     Fd pidfd_;
     WarmChannel control_;
@@ -74,7 +77,7 @@ private:
     LibrarySearch libraries_;
     WatchedFiles files_;
     std::chrono::steady_clock::time_point born_ = std::chrono::steady_clock::now();
-    WarmLanes lanes_{control_, pid_, pidfd_};
+    WarmLanes lanes_{control_, pid_, pidfd_, broker_};
 };
 
 }  // namespace spawntpl::detail

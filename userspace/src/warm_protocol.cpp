@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <signal.h>
 #include <sys/socket.h>
 
 namespace spawntpl::detail {
@@ -172,9 +173,8 @@ const char* decode_warm_reply(std::span<const std::byte> message, std::uint32_t 
     return nullptr;
 }
 
-const char* decode_warm_hello(std::span<const std::byte> message, WarmNews& news,
+const char* decode_warm_hello(std::span<const std::byte> message, WarmHello& hello,
                               std::span<const char>& names) {
-    WarmHello hello;
     if (message.size() <= sizeof(hello) || message.size() > warm_max_hello)
         return "not the size of a hello";
     std::memcpy(&hello, message.data(), sizeof(hello));
@@ -182,14 +182,54 @@ const char* decode_warm_hello(std::span<const std::byte> message, WarmNews& news
         return "a hello of another version";
     if (hello.news > WarmNews::arrival)
         return "news of a kind that there is not";
-    news = hello.news;
+    if (hello.pid <= 0)
+        return "a process that cannot be";
     names = {reinterpret_cast<const char*>(message.data()) + sizeof(hello),
              message.size() - sizeof(hello)};
     if (names.back() != '\0')
         return "a name without an end";
-    if (news == WarmNews::arrival && std::memchr(names.data(), '\0', names.size()) != &names.back())
+    if (hello.news == WarmNews::arrival &&
+        std::memchr(names.data(), '\0', names.size()) != &names.back())
         return "more than one reason";
     return nullptr;
+}
+
+const char* decode_warm_wait(std::span<const std::byte> message, std::uint32_t fds, pid_t& pid) {
+    WarmWait wait;
+    if (message.size() != sizeof(wait))
+        return "not the size of a question";
+    std::memcpy(&wait, message.data(), sizeof(wait));
+    if (wait.magic != warm_magic || wait.version != warm_version)
+        return "a question of another version";
+    // Others than positive ones are not those of one process.
+    if (wait.pid <= 0 || fds != 0)
+        return "a question that nobody would ask";
+    pid = wait.pid;
+    return nullptr;
+}
+
+const char* decode_warm_end(std::span<const std::byte> message, std::uint32_t fds, WarmEnd& end) {
+    constexpr std::int32_t max_signal = 64, max_exit_status = 255;
+    if (message.size() != sizeof(end))
+        return "not the size of an end";
+    std::memcpy(&end, message.data(), sizeof(end));
+    if (end.magic != warm_magic || end.zero != 0 || fds != 0)
+        return "not an end";
+    if (end.error < 0 || end.error > max_errno || (end.error != 0 && end.code != 0))
+        return "an error that cannot be";
+    if (end.user_time < 0 || end.system_time < 0 || end.max_rss < 0)
+        return "less than nothing";
+    switch (end.code) {
+    case 0:
+        return end.status == 0 ? nullptr : "the status of what has not ended";
+    case CLD_EXITED:
+        return end.status >= 0 && end.status <= max_exit_status ? nullptr : "no exit status";
+    case CLD_KILLED:
+    case CLD_DUMPED:
+        return end.status > 0 && end.status <= max_signal ? nullptr : "no signal";
+    default:
+        return "an end of a kind that there is not";
+    }
 }
 
 const char* decode_warm_request(std::span<std::byte> message, std::uint32_t fds,

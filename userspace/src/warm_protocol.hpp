@@ -10,6 +10,11 @@
 //   owner -> child              WarmRequest what it is to become, with its descriptors
 //   child -> owner              WarmReply   started, or what has failed; if that is wanted
 //
+// Where the template has a broker, that answers the owner, who asks how children end:
+//
+//   owner -> broker             WarmWait    how has this child ended?
+//   broker -> owner             WarmEnd     so, and it has been reaped; or it has not yet
+//
 // When a child ends that has got its request, the template process makes the next one unasked.
 #pragma once
 
@@ -58,6 +63,9 @@ inline constexpr timeval warm_look_around{.tv_sec = 0, .tv_usec = 100'000};
 inline constexpr int warm_socket = 3;
 inline constexpr int warm_first_lane = warm_socket + 1;
 inline constexpr int warm_page = warm_first_lane + static_cast<int>(warm_lanes);
+
+/// The broker's socket: the last of the descriptors of the process that becomes it.
+inline constexpr int warm_broker = warm_page + 1;
 
 /// Of a child before its main(): its lane, later the socket that it gets its request from.
 inline constexpr int warm_child_socket = warm_socket;
@@ -139,10 +147,31 @@ struct WarmHello {
     std::uint32_t magic;
     std::uint32_t version;
     WarmNews news;
+    std::int32_t pid;  ///< of the template process
 };
 
 /// The longest of them.
 inline constexpr std::size_t warm_max_hello = 16 * 1024;
+
+struct WarmWait {
+    std::uint32_t magic;
+    std::uint32_t version;
+    std::int32_t pid;  ///< of the child
+};
+
+struct WarmEnd {
+    std::uint32_t magic;
+    std::int32_t pid;     ///< of the child that was asked for
+    std::int32_t error;   ///< an errno: ECHILD if there is no such child
+    std::int32_t code;    ///< of siginfo_t: CLD_EXITED, CLD_KILLED, CLD_DUMPED; 0: it has not ended
+    std::int32_t status;  ///< of siginfo_t
+    std::uint32_t zero;
+
+    // What the child has used, as in rusage.
+    std::int64_t user_time;    ///< in microseconds
+    std::int64_t system_time;  ///< in microseconds
+    std::int64_t max_rss;      ///< in KiB
+};
 
 /// Memory that owner and template process share, and children do not have.
 struct WarmPage {
@@ -158,6 +187,7 @@ struct WarmPage {
     // was asked for. Beside those that were asked for, others are the first start's own.
     std::uint64_t device, inode;  ///< of its working directory; 0 if that may be any
     std::uint32_t entries;
+    std::uint32_t has_broker;  ///< 1: what is started becomes the broker first, see warm_broker
     std::uint64_t kept[(warm_max_strings + 63) / 64];
     std::uint64_t guessed[(warm_max_strings + 63) / 64];
 
@@ -200,8 +230,12 @@ const char* decode_warm_reply(std::span<const std::byte> message, std::uint32_t 
                               WarmReply& reply);
 
 /// @p names, at least one, each with its NUL, are in the message; they may be empty.
-const char* decode_warm_hello(std::span<const std::byte> message, WarmNews& news,
+const char* decode_warm_hello(std::span<const std::byte> message, WarmHello& hello,
                               std::span<const char>& names);
+
+const char* decode_warm_wait(std::span<const std::byte> message, std::uint32_t fds, pid_t& pid);
+
+const char* decode_warm_end(std::span<const std::byte> message, std::uint32_t fds, WarmEnd& end);
 
 /// In place: the start of the message is aligned to 8 bytes.
 /// @p pointers has room for those of the arguments, of the environment and two NULL; what does not

@@ -123,8 +123,10 @@ bool WarmMessage::may_fail(const CallerState& now) const {
         return action.type == SPAWN_TEMPLATE_FCHDIR || action.type == SPAWN_TEMPLATE_UMASK ||
                action.type == SPAWN_TEMPLATE_SETPGID;
     };
-    return encoded_.size() > state_actions_ || !std::ranges::all_of(encoded_, is_certain) ||
-           table_.size() > few || highest + room > now.limits[RLIMIT_NOFILE].rlim_cur ||
+    // Who is no child of the caller cannot be put into its process group by that.
+    return launch_.program().broker || encoded_.size() > state_actions_ ||
+           !std::ranges::all_of(encoded_, is_certain) || table_.size() > few ||
+           highest + room > now.limits[RLIMIT_NOFILE].rlim_cur ||
            (directory_ &&
             syscall(SYS_faccessat2, directory_.get(), "", X_OK, AT_EACCESS | AT_EMPTY_PATH) != 0);
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include <link.h>
+#include <unistd.h>
 
 namespace spawntpl::warm {
 
@@ -22,7 +23,7 @@ char message[detail::warm_max_hello];
 class News {
 public:
     explicit News(WarmNews news) {
-        WarmHello hello{detail::warm_magic, detail::warm_version, news};
+        WarmHello hello{detail::warm_magic, detail::warm_version, news, getpid()};
         std::memcpy(message, &hello, sizeof(hello));
     }
 

@@ -46,7 +46,7 @@ const char* inspect_memory() {
     return nullptr;
 }
 
-const char* inspect_descriptors() {
+const char* inspect_descriptors(int last_own) {
     int directory = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return "/proc/self/fd cannot be read";
@@ -68,7 +68,7 @@ const char* inspect_descriptors() {
             if (entry->name[0] == '.')
                 continue;
             int fd = std::atoi(entry->name);
-            other |= fd != directory && fd > detail::warm_page;
+            other |= fd != directory && fd > last_own;
         }
     }
     close(directory);
@@ -101,7 +101,7 @@ bool Stat::read() {
     return true;
 }
 
-const char* why_not_copied() {
+const char* why_not_copied(int last_fd) {
     Stat stat;
     if (!stat.read())
         return "/proc/self/stat cannot be read";
@@ -117,7 +117,7 @@ const char* why_not_copied() {
             return "the program or a library has set a timer";
     if (Lines timers("/proc/self/timers"); timers.is_open() && timers.next())
         return "the program or a library has made a timer";
-    if (const char* wrong = inspect_descriptors())
+    if (const char* wrong = inspect_descriptors(last_fd))
         return wrong;
     return inspect_memory();
 }

@@ -20,6 +20,6 @@ private:
 
 /// Looks for what a copy of this process would not have, or would have in common with others: what
 /// the constructors of libraries have made besides memory of their own. What it is, or null.
-const char* why_not_copied();
+const char* why_not_copied(int last_fd);
 
 }  // namespace spawntpl::warm

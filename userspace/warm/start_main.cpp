@@ -4,6 +4,7 @@
 // function that the entry point of a program calls: the libraries have been initialised then, the
 // program's own constructors and main() are still to come, in each child for itself. A program that
 // calls spawntpl_ready() goes on to there.
+#include "broker.hpp"
 #include "fork_handlers.hpp"
 #include "image.hpp"
 #include "inspection.hpp"
@@ -69,12 +70,17 @@ pid_t before_ready;  // who is; 0 afterwards. What it has forked is not
 /// Serves; returns in each child. @p at_main: that has all from its request that is not in memory.
 spawntpl::detail::WarmPlan become_template(spawntpl::warm::WorkingSet& memory,
                                            const char* const* files, bool at_main) {
-    const char* why_not = spawntpl::warm::why_not_copied();
+    const bool has_broker = spawntpl::warm::has_broker();
+    const char* why_not = spawntpl::warm::why_not_copied(has_broker ? spawntpl::detail::warm_broker
+                                                                    : spawntpl::detail::warm_page);
     if (!why_not)
         why_not = why_no_image;
     if (!why_not && fork_handlers.are_too_many())
         why_not = "libraries have registered too many handlers of fork(2)";
     fork_handlers.stop();
+    // After the look at threads and children of this process, of which a copy has none.
+    if (has_broker)
+        spawntpl::warm::leave_to_copy(image.thread_id());
     WarmPage* page = map_page();
     if (!page)
         _exit(1);

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@
 #include <sys/types.h>
 
 namespace spawntpl {
+
+namespace detail {
+class WarmBroker;
+}  // namespace detail
 
 /// A started process, owned by the program that started it.
 ///
@@ -52,6 +57,9 @@ public:
 
     /// The name of the backend that started the child.
     std::string_view backend() const { return backend_; }
+
+    /// Whether it is the child of its Template's broker: see TemplateOptions::broker.
+    bool has_broker() const { return broker_ != nullptr; }
 
     /// Why the child was not started warm although its Template allows that; else empty.
     const std::string& why_not_warm() const { return why_not_warm_; }
@@ -126,6 +134,7 @@ private:
     pid_t pid_;
     Fd pidfd_;
     std::string_view backend_;
+    std::shared_ptr<detail::WarmBroker> broker_;
     std::string why_not_warm_;
     std::map<int, Fd> pipes_;
     Fd terminal_;

@@ -378,6 +378,13 @@ struct spawntpl_template_options {
      * before its main().
      */
     const char *const *ready_args;
+
+    /**
+     * 1: warm children, and what they are copies of, are children of another process, the template's
+     * broker, and none of the caller's; 0: they are the caller's. Another number is -EINVAL, and so
+     * is 1 with SPAWNTPL_WARM_NEVER. See spawntpl(7).
+     */
+    uint64_t broker;
 };
 
 /**
@@ -490,6 +497,12 @@ int spawntpl_child_pidfd(const struct spawntpl_child *child);
 
 /** The name of the backend that started it. */
 const char *spawntpl_child_backend(const struct spawntpl_child *child);
+
+/**
+ * 1 if it is the child of its template's broker, which wait(2) does not know, else 0. See
+ * spawntpl(7).
+ */
+int spawntpl_child_has_broker(const struct spawntpl_child *child);
 
 /** Why it was not started warm although its template allows that; else empty. */
 const char *spawntpl_child_why_not_warm(const struct spawntpl_child *child);

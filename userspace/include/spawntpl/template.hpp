@@ -22,8 +22,8 @@ namespace spawntpl {
 /// already, up to its main(): that starts a usual tool two to three times as fast. See spawntpl(7)
 /// for what is different then. In short: all children of one capture have the same address-space
 /// layout; the constructors of libraries have run once, in the environment of the first start; and
-/// the captured process is a child of the caller that wait(2) for any child sees, and that ends
-/// with the Template.
+/// the captured process is a child of the caller that wait(2) for any child sees, unless the
+/// Template has a broker, and that ends with the Template.
 enum class Warm {
     never,     ///< nothing of it is loaded
     allowed,   ///< where a child would have all that it has otherwise; see Child::why_not_warm()
@@ -54,6 +54,17 @@ struct TemplateOptions {
 
     /// How long the children of a warm Template are copies of the same process.
     Recapture recapture{};
+
+    /// Whether warm children, and what they are copies of, are to be children of another process,
+    /// the Template's broker, and none of this one's: wait(2) for any child does not see them, and
+    /// their ends are no SIGCHLD. A Child is waited for, signalled and watched by its pidfd as any
+    /// other; wait(2) and waitid(2) do not know it, and it has the broker as its parent
+    /// (getppid(2)). The broker ends when the Template and its children have been destroyed, or
+    /// with this program; children that run then live on. If somebody kills it, waiting for a child
+    /// that was started before is ECHILD, and the next start has another one. EINVAL with
+    /// Warm::never. Children that are not warm are this program's own: see Warm::required. None is
+    /// warm where orphans become this program's children (PR_SET_CHILD_SUBREAPER, or process 1).
+    bool broker = false;
 
     /// For a program that calls spawntpl_ready() of <spawntpl/ready.h>: the arguments with which it
     /// comes there. Warm children are copies of the program as it is at that point, and get the
