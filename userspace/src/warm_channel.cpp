@@ -37,6 +37,8 @@ template <typename Message>
 bool WarmChannel::receive(Message& message, ReadyFds& fds, int flags,
                           const char* (*decode)(std::span<const std::byte>, std::uint32_t,
                                                 Message&)) const {
+    // Whoever waits at the other end of what came before is to see that nobody comes.
+    fds = {};
     std::byte bytes[sizeof(message)];
     iovec part{bytes, sizeof(bytes)};
     alignas(cmsghdr) char control[CMSG_SPACE(warm_ready_fds * sizeof(int))];
@@ -54,7 +56,6 @@ bool WarmChannel::receive(Message& message, ReadyFds& fds, int flags,
         errno = EPIPE;
     if (length <= 0)
         return false;
-    fds = {};
     std::uint32_t count = 0;
     cmsghdr* rights = CMSG_FIRSTHDR(&header);
     if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
