@@ -330,7 +330,7 @@ int spawntpl_command_return_early(struct spawntpl_command *command);
 /**
  * Whether children may be copies of a process that has the program loaded, linked and initialised
  * already, up to its main(): spawntpl(7) says what is different then. That process is a child of
- * the caller, which wait(2) for any child sees.
+ * the caller, which wait(2) for any child sees, unless there is a broker.
  */
 enum spawntpl_warm {
     SPAWNTPL_WARM_NEVER = 0,   /**< nothing of it is loaded */
