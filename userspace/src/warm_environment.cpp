@@ -5,6 +5,7 @@
 #include "warm_protocol.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 
 namespace spawntpl::detail {
@@ -63,6 +64,20 @@ EntriesBeforeMain::EntriesBeforeMain(char* const* envp, std::set<std::string, st
         add(guessed);
     add(asked_);
     entries_ = choose(envp);
+    for (; envp && *envp; ++envp)
+        whole_.append(*envp, std::strlen(*envp) + 1);
+}
+
+/// Most callers have all of it as it was: that is seen at once.
+bool EntriesBeforeMain::is_whole(char* const* envp) const {
+    std::string_view rest = whole_;
+    for (; envp && *envp; ++envp) {
+        std::string_view entry(*envp, std::strlen(*envp) + 1);
+        if (!rest.starts_with(entry))
+            return false;
+        rest.remove_prefix(entry.size());
+    }
+    return rest.empty();
 }
 
 EntriesBeforeMain::Entries EntriesBeforeMain::choose(char* const* envp) const {

@@ -29,7 +29,7 @@ public:
 
     /// Whether @p envp has the same. The order and what comes a second time count only for what is
     /// read in passes over the environment.
-    bool same(char* const* envp) const { return choose(envp) == entries_; }
+    bool same(char* const* envp) const { return is_whole(envp) || choose(envp) == entries_; }
 
 private:
     struct Entries {
@@ -39,8 +39,10 @@ private:
         bool operator==(const Entries&) const = default;
     };
 
+    bool is_whole(char* const* envp) const;
     Entries choose(char* const* envp) const;
 
+    std::string whole_;  ///< the environment, each entry with its NUL
     std::set<std::string, std::less<>> asked_;
     bool guesses_ = false;
     std::bitset<256> first_letters_;  ///< most entries begin with another
