@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The children that wait for their starts: each gets its own request, and nobody else's.
+#include "warm_protocol.hpp"
 #include "warm_support.hpp"
 
 #include <mutex>
@@ -29,8 +30,15 @@ protected:
         return output.backend == "warm";
     }
 
-    /// The child that waits, when it is there.
-    static pid_t waiting_child() { return wait_for_children(2)[1]; }
+    /// The children that wait, when there is one.
+    static std::vector<pid_t> waiting_children() {
+        std::vector<pid_t> waiting = wait_for_children(2);
+        waiting.erase(waiting.begin());
+        return waiting;
+    }
+
+    /// Until all that wait now have had their turn.
+    static constexpr int starts_of_a_round = detail::warm_lanes;
 };
 
 TEST_F(WarmLanes, signal_to_the_process_group_is_not_for_those_who_wait) {
@@ -40,7 +48,7 @@ TEST_F(WarmLanes, signal_to_the_process_group_is_not_for_those_who_wait) {
         for (int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGTSTP}) {
             signal(number, [](int) {});
             EXPECT_TRUE(echo(program, "before"));
-            waiting_child();
+            waiting_children();
             ASSERT_EQ(kill(0, number), 0);
             EXPECT_TRUE(echo(program, "after"));
         }
@@ -82,11 +90,13 @@ TEST_F(WarmLanes, timer_does_not_keep_a_start_waiting_for_who_is_stopped) {
     in_another_process([] {
         Template program = allowed("/bin/echo");
         EXPECT_TRUE(echo(program, "before"));
-        pid_t child = waiting_child();
+        std::vector<pid_t> waiting = waiting_children();
         ASSERT_EQ(kill(template_process(), SIGSTOP), 0);
-        ASSERT_EQ(kill(child, SIGKILL), 0);
-        siginfo_t info;
-        ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+        for (pid_t child : waiting) {
+            ASSERT_EQ(kill(child, SIGKILL), 0);
+            siginfo_t info;
+            ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+        }
         signal(SIGALRM, [](int) {});
         itimerval often{.it_interval = {0, 10'000}, .it_value = {0, 10'000}};
         setitimer(ITIMER_REAL, &often, nullptr);
@@ -103,16 +113,28 @@ TEST_F(WarmLanes, killed_or_stopped_child_is_replaced) {
         for (int number : {SIGKILL, SIGSTOP})
             for (int i = 0; i < 3; ++i) {
                 EXPECT_TRUE(echo(program, "before", attributes));
-                pid_t child = waiting_child();
-                ASSERT_EQ(kill(child, number), 0);
-                // Else it may be hit only when it has been started.
-                siginfo_t info;
-                ASSERT_EQ(
-                    waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WSTOPPED | WNOWAIT),
-                    0);
-                EXPECT_TRUE(echo(program, "after", attributes));
-                EXPECT_THAT(children(), testing::Not(testing::Contains(child)));
+                std::vector<pid_t> waiting = waiting_children();
+                for (pid_t child : waiting) {
+                    ASSERT_EQ(kill(child, number), 0);
+                    // Else it may be hit only when it has been started.
+                    siginfo_t info;
+                    ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info,
+                                     WEXITED | WSTOPPED | WNOWAIT),
+                              0);
+                }
+                for (int after = 0; after < starts_of_a_round; ++after)
+                    EXPECT_TRUE(echo(program, "after", attributes));
+                for (pid_t child : waiting)
+                    EXPECT_THAT(children(), testing::Not(testing::Contains(child)));
             }
+}
+
+TEST_F(WarmLanes, no_more_children_wait_than_there_are_lanes) {
+    Template program = allowed("/bin/echo");
+    for (int i = 0; i < 50; ++i)
+        EXPECT_TRUE(echo(program, "word"));
+    EXPECT_GE(waiting_children().size(), 1U);
+    EXPECT_LE(waiting_children().size(), detail::warm_lane_on_demand);
 }
 
 TEST_F(WarmLanes, request_that_cannot_be_sent_is_no_fault_of_the_template_process) {

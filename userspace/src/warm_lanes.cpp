@@ -106,52 +106,78 @@ public:
     /// Waits until one is free.
     Turn(WarmLanes& lanes, bool on_demand) : lanes_(lanes) {
         std::unique_lock lock(lanes.mutex_);
-        lanes.free_.wait(lock, [&] {
-            std::size_t first = on_demand ? warm_lane_on_demand : 0;
-            std::size_t end = on_demand ? warm_lanes : warm_lane_on_demand;
-            for (number_ = first; number_ < end; ++number_)
-                if (!lanes.lanes_[number_].busy)
-                    return true;
-            return false;
-        });
-        lanes.lanes_[number_].busy = true;
+        lanes.free_.wait(lock, [&] { return take(on_demand); });
+    }
+
+    /// Takes one that no start has used yet, if there is one.
+    explicit Turn(WarmLanes& lanes) : lanes_(lanes) {
+        std::lock_guard lock(lanes.mutex_);
+        if (lanes.open_ < warm_lane_on_demand)
+            use(lanes.open_++);
     }
 
     Turn(const Turn&) = delete;
 
     ~Turn() {
+        if (!lane_)
+            return;
         {
             std::lock_guard lock(lanes_.mutex_);
-            lanes_.lanes_[number_].busy = false;
+            lanes_.lanes_[*lane_].busy = false;
         }
         // Not any of them: they may wait for different lanes.
         lanes_.free_.notify_all();
     }
 
-    std::size_t lane() const { return number_; }
+    /// Empty if there was none to take.
+    const std::optional<std::size_t>& lane() const { return lane_; }
 
 private:
+    bool take(bool on_demand) {
+        if (on_demand)
+            return !lanes_.lanes_[warm_lane_on_demand].busy && use(warm_lane_on_demand);
+        // One that has its child; else, and of those, the one that has had the most time for it.
+        auto comes_before = [&](std::size_t one, std::size_t other) {
+            bool has = lanes_.has_child(one), other_has = lanes_.has_child(other);
+            return has != other_has ? has : lanes_.lanes_[one].turn < lanes_.lanes_[other].turn;
+        };
+        std::optional<std::size_t> best;
+        for (std::size_t number = 0; number < lanes_.open_; ++number)
+            if (!lanes_.lanes_[number].busy && (!best || comes_before(number, *best)))
+                best = number;
+        if (!best && lanes_.open_ < warm_lane_on_demand)
+            best = lanes_.open_++;
+        return best && use(*best);
+    }
+
+    bool use(std::size_t number) {
+        lane_ = number;
+        lanes_.lanes_[number].busy = true;
+        lanes_.lanes_[number].turn = ++lanes_.turns_;
+        return true;
+    }
+
     WarmLanes& lanes_;
-    std::size_t number_;
+    std::optional<std::size_t> lane_;
 };
 
 WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& launch) {
     Turn turn(*this, launch.command().attributes().cgroup.has_value());
-    Lane& lane = lanes_[turn.lane()];
+    const std::size_t number = *turn.lane();
     for (int lost = 0; lost < max_lost_children && !ended_; ++lost) {
         // Of a child without it nobody would know how it ends.
         if (broker_ && broker_->has_ended())
             break;
-        auto child = next_child(turn.lane(), launch);
+        auto child = next_child(number, launch);
         if (!child && child.error())
             return std::move(*child.error());
         if (!child)
             continue;
         if (child->is_over()) {
-            pass(turn.lane(), false);
+            pass(number, false);
             continue;
         }
-        pass(turn.lane(), turn.lane() != warm_lane_on_demand);
+        pass(number, number != warm_lane_on_demand);
         // One of another pid namespace has no number.
         if (pid_t group = getpgrp(); !message.can_fail() && group != 0)
             child->enter_group(group);
@@ -168,10 +194,7 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
                 return judge(reply, message);
         }
         ++starts_;
-        if (lane.busy_starts != 0) {
-            --lane.busy_starts;
-            ask(turn.lane());
-        }
+        make_ahead(number);
         return child->release();
     }
     ended_ = true;
@@ -194,15 +217,8 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
     }
     WarmReply reply{};
     ReadyFds fds;
-    if (in_advance && hear_what_is_there(lane, reply, fds)) {
-        if (lane.busy_starts == 0)
-            lane.next_burst = 1;
-    } else {
-        // Starts follow each other closely, or the last child still runs.
-        if (in_advance) {
-            lane.busy_starts = lane.next_burst;
-            lane.next_burst = std::min(2 * lane.next_burst, max_burst);
-        }
+    lane.was_late = in_advance && !hear_what_is_there(lane, reply, fds);
+    if (!in_advance || lane.was_late) {
         if (ended_ || (in_advance && !ask(number)) || !hear_of_child(number, reply, fds)) {
             // It may have been made, and nobody lives to tell of it.
             kill_unheard(number);
@@ -228,6 +244,32 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
     if (reply.step == WarmStep::ready)
         return std::unexpected(launch.clone_error(EMFILE));
     return std::unexpected(std::nullopt);
+}
+
+/// After a start: sees to it that the next ones need not wait for their children, if this one had
+/// to. Starts follow each other closely then, or the last children still run.
+void WarmLanes::make_ahead(std::size_t number) {
+    Lane& lane = lanes_[number];
+    if (lane.was_late) {
+        if (Turn another(*this); another.lane()) {
+            ask(*another.lane());
+            return;
+        }
+        lane.busy_starts = lane.next_burst;
+        lane.next_burst = std::min(2 * lane.next_burst, max_burst);
+    } else if (lane.busy_starts == 0) {
+        lane.next_burst = 1;
+    }
+    if (lane.busy_starts != 0) {
+        --lane.busy_starts;
+        ask(number);
+    }
+}
+
+/// Whether the next child of a lane has been made.
+bool WarmLanes::has_child(std::size_t number) const {
+    const Lane& lane = lanes_[number];
+    return lane.asked && page_->children[number][lane.serial % 2] != 0;
 }
 
 /// Has the template process make the next child now, unless it is there.

@@ -53,7 +53,7 @@ inline constexpr char warm_at_ready[] = "ready";
 
 /// Where a child is made and gets its request: the most that are made at once. The last one is for
 /// children that are made when they are asked for, the others have a child in advance.
-inline constexpr std::uint32_t warm_lanes = 3;
+inline constexpr std::uint32_t warm_lanes = 5;
 inline constexpr std::uint32_t warm_lane_on_demand = warm_lanes - 1;
 
 /// How often the owner, who waits for an answer, looks whether one can still come.
