@@ -234,6 +234,29 @@ TEST_F(WarmCaller, threads_with_a_cpu_of_their_own_share_a_template_process) {
     EXPECT_EQ(template_process(), captured);
 }
 
+// Each child but the first has been bound to its caller's CPU while it waited for its request.
+TEST_F(WarmCaller, child_of_who_waits_for_each_has_all_cpus_of_its_caller) {
+    in_another_process([] {
+        cpu_set_t all, one;
+        ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+        int cpu = 0;
+        while (!CPU_ISSET(cpu, &all))
+            ++cpu;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        Command command({"Cpus_allowed_list", "/proc/self/status"});
+        for (const cpu_set_t& at_capture : {all, one}) {
+            ASSERT_EQ(sched_setaffinity(0, sizeof(at_capture), &at_capture), 0);
+            Template grep = allowed("/bin/grep");
+            for (const cpu_set_t& now : {at_capture, one, all}) {
+                ASSERT_EQ(sched_setaffinity(0, sizeof(now), &now), 0);
+                for (int i = 0; i < 3; ++i)
+                    same(grep, "/bin/grep", command);
+            }
+        }
+    });
+}
+
 TEST_F(WarmCaller, thread_that_is_less_nice_than_the_first_is_so_in_its_children) {
     in_another_process([] {
         if (geteuid() == 0) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "warm_lanes.hpp"
 
+#include "last_start.hpp"
 #include "reaping.hpp"
 
 #include <algorithm>
 #include <cerrno>
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,6 +53,16 @@ bool WarmLanes::WaitingChild::is_over() const {
 
 void WarmLanes::WaitingChild::enter_group(pid_t group) const {
     setpgid(pid_, group);
+}
+
+void WarmLanes::WaitingChild::bind_to_this_cpu() const {
+    int cpu = sched_getcpu();
+    if (cpu < 0 || cpu >= CPU_SETSIZE)
+        return;
+    cpu_set_t this_one;
+    CPU_ZERO(&this_one);
+    CPU_SET(cpu, &this_one);
+    sched_setaffinity(pid_, sizeof(this_one), &this_one);
 }
 
 bool WarmLanes::WaitingChild::hear(WarmReply& reply) const {
@@ -164,6 +176,7 @@ private:
 WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& launch) {
     Turn turn(*this, launch.command().attributes().cgroup.has_value());
     const std::size_t number = *turn.lane();
+    const bool waits = last_start.is_waited_for();
     for (int lost = 0; lost < max_lost_children && !ended_; ++lost) {
         // Of a child without it nobody would know how it ends.
         if (broker_ && broker_->has_ended())
@@ -181,6 +194,8 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
         // One of another pid namespace has no number.
         if (pid_t group = getpgrp(); !message.can_fail() && group != 0)
             child->enter_group(group);
+        if (waits)
+            child->bind_to_this_cpu();
         if (!child->channel().send(message.bytes(), message.fds())) {
             int error = errno;
             if (error == EPIPE || error == ECONNRESET)
@@ -195,7 +210,9 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
         }
         ++starts_;
         make_ahead(number);
-        return child->release();
+        Started started = child->release();
+        last_start.note(started.pid);
+        return started;
     }
     ended_ = true;
     return Gone{};

@@ -96,6 +96,10 @@ private:
         /// At once, not when it comes to it: the group may be waited for, get a signal, or end.
         void enter_group(pid_t group) const;
 
+        /// Until it has its request, of which it frees itself: a processor that sleeps takes longer
+        /// to wake up than the caller to fall asleep.
+        void bind_to_this_cpu() const;
+
         /// Waits for its answer to the request; false if there will be none.
         bool hear(WarmReply& reply) const;
 

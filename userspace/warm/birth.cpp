@@ -49,6 +49,7 @@ detail::WarmPlan Birth::run(ForkHandlers handlers) {
     if (!say_ready())
         fail(WarmStep::prepare, -1, errno);
     wait_for_request();
+    affinity_.restore();
     become();
     return plan_;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "affinity.hpp"
 #include "descriptors.hpp"
 #include "fork_handlers.hpp"
 #include "image.hpp"
@@ -15,8 +16,9 @@ namespace spawntpl::warm {
 class Birth {
 public:
     /// Of this lane, with this serial.
-    Birth(const Image& image, const WorkingSet& memory, std::uint32_t lane, std::uint32_t serial)
-        : image_(image), memory_(memory), serial_(serial) {
+    Birth(const Image& image, const WorkingSet& memory, const Affinity& affinity,
+          std::uint32_t lane, std::uint32_t serial)
+        : image_(image), memory_(memory), affinity_(affinity), serial_(serial) {
         take_lane(lane);
     }
 
@@ -35,6 +37,7 @@ private:
 
     const Image& image_;
     const WorkingSet& memory_;
+    const Affinity& affinity_;
     std::uint32_t serial_;
     detail::WarmPlan plan_;
     Descriptors fds_{.received = {}, .socket = detail::warm_child_socket};

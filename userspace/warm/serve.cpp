@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "serve.hpp"
 
+#include "affinity.hpp"
 #include "birth.hpp"
 #include "hello.hpp"
 #include "messages.hpp"
@@ -157,6 +158,8 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
     send_hello(why_not, files);
     memory.find();
     leave_directory_and_group();
+    Affinity affinity;
+    affinity.take();
     Lanes lanes(page);
     for (;;) {
         auto [lane, serial, cgroup] = lanes.next();
@@ -166,7 +169,7 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
         long pid = clone_sibling(page.children[lane][serial % 2], image.thread_id(), cgroup);
         int error = errno;
         if (pid == 0)
-            return Birth(image, memory, lane, serial).run(handlers);
+            return Birth(image, memory, affinity, lane, serial).run(handlers);
         for (const ForkHandler& handler : handlers)
             if (handler.in_parent)
                 handler.in_parent();
