@@ -191,6 +191,24 @@ TEST_P(WarmChanges, are_the_next_childs) {
 INSTANTIATE_TEST_SUITE_P(Callers, WarmChanges, testing::ValuesIn(changes),
                          [](const auto& info) { return info.param.name; });
 
+TEST_F(WarmCaller, who_may_enter_no_namespace_can_do_so_by_way_of_a_user_namespace) {
+    in_another_process([] {
+        if (geteuid() == 0) {
+            ASSERT_EQ(setresuid(12345, 12345, 12345), 0);
+            ASSERT_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+        }
+        Template readlink = allowed("/bin/readlink"), other = cold("/bin/readlink");
+        Command command({"/proc/self/ns/uts"});
+        std::string before = same(readlink, "/bin/readlink", command);
+        EXPECT_EQ(same(readlink, "/bin/readlink", command), before);
+        if (unshare(CLONE_NEWUSER | CLONE_NEWUTS) != 0)
+            return;
+        Output after = start(readlink, command);
+        EXPECT_NE(after.out, before);
+        EXPECT_EQ(after.out, start(other, command).out);
+    });
+}
+
 TEST_F(WarmCaller, start_does_not_give_its_caller_a_session_keyring) {
     if (geteuid() != 0)
         GTEST_SKIP() << "only root can start others";

@@ -50,12 +50,12 @@ constexpr StatusLine status_lines[] = {
     {"Mems_allowed", "memory nodes"},
 };
 
-// The namespaces that /proc/PID/ns has and that only links tell of.
-constexpr const char* namespaces[] = {"cgroup", "ipc", "mnt", "net", "time_for_children",
-                                      "user",   "uts"};
+constexpr std::size_t pid_for_children = 0;  ///< of the namespace_links
 
 constexpr std::string_view more_descriptions[] = {
     "cgroup",
+    // Of the namespace_links.
+    "pid namespace of the children",
     "cgroup namespace",
     "IPC namespace",
     "mount namespace",
@@ -290,13 +290,15 @@ void CallerState::read_files(const ThreadFiles& files) {
     std::string_view cgroup = files.cgroup(text);
     // There are kernels without any.
     add_text(cgroup.empty() ? cgroup : check(cgroup));
-    // Nothing can be started in one that has no first process yet, or has lost it; and who starts
-    // something else there first makes that its first process.
-    std::string own(check(files.name_space("pid", text)));
-    if (files.name_space("pid_for_children", text) != own)
-        why_never_ = "the caller's children are born in another pid namespace";
-    for (const char* name : namespaces)
-        add_text(files.name_space(name, text));
+    const auto* kept = files.unchanged_namespaces();
+    for (std::size_t i = 0; i < namespace_links.size(); ++i) {
+        std::string_view name = kept ? (*kept)[i] : files.name_space(namespace_links[i], text);
+        // Nothing can be started in one that has no first process yet, or has lost it; and who
+        // starts something else there first makes that its first process.
+        if (i == pid_for_children && name != check(files.pid_namespace()))
+            why_never_ = "the caller's children are born in another pid namespace";
+        add_text(name);
+    }
     add_text(check(files.oom_score(text)));
     // Not all kernels have these.
     add_text(files.audit_session(text));

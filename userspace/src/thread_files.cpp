@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <string>
+#include <system_error>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +31,20 @@ Fd open_file(const std::string& path, int flags = 0) {
 
 Fd open_own(const std::string& name, int flags = 0) {
     return open_file("/proc/thread-self/" + name, flags);
+}
+
+/// Whether the thread that tells @p status of itself may enter other namespaces, or may take the
+/// right to do so. No system call but an exec gives a right back that is not among these.
+bool may_enter_namespaces(std::string_view status) {
+    constexpr std::string_view name = "\nCapPrm:\t";
+    std::size_t at = status.find(name);
+    std::uint64_t permitted = 0;
+    if (at == std::string_view::npos)
+        return true;
+    status.remove_prefix(at + name.size());
+    auto [end, error] =
+        std::from_chars(status.data(), status.data() + status.size(), permitted, 16);
+    return error != std::errc() || (permitted >> CAP_SYS_ADMIN & 1) != 0;
 }
 
 /// The file is there in any case.
@@ -51,7 +68,15 @@ ThreadFiles::ThreadFiles()
       label_(open_label("current")),
       label_of_exec_(open_label("exec")),
       // Not to be read, which a process that is not dumpable may not.
-      namespaces_(open_own("ns", O_DIRECTORY | O_PATH)) {}
+      namespaces_(open_own("ns", O_DIRECTORY | O_PATH)) {
+    char text[8192];
+    pid_namespace_ = name_space("pid", text);
+    if (may_enter_namespaces(status(text)))
+        return;
+    user_namespace_ = name_space(user_namespace, text);
+    for (std::size_t i = 0; i < namespace_links.size(); ++i)
+        first_namespaces_[i] = name_space(namespace_links[i], text);
+}
 
 bool ThreadFiles::is_alive() const {
     char byte;
@@ -89,6 +114,13 @@ std::string_view ThreadFiles::label_of_exec(std::span<char> buffer) const {
 std::string_view ThreadFiles::name_space(const char* name, std::span<char> buffer) const {
     ssize_t length = readlinkat(namespaces_.get(), name, buffer.data(), buffer.size());
     return {buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+}
+
+const ThreadFiles::NamespaceNames* ThreadFiles::unchanged_namespaces() const {
+    char text[64];
+    return !user_namespace_.empty() && name_space(user_namespace, text) == user_namespace_
+               ? &first_namespaces_
+               : nullptr;
 }
 
 std::shared_ptr<const ThreadFiles> KeptThreadFiles::own() {

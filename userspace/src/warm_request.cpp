@@ -178,8 +178,11 @@ std::string WarmMessage::choose_descriptors() {
             if (stays_open(fd))
                 table_[fd] = {fd, none};
     } else {
+        auto is_replaced = [&](int fd) {
+            return std::ranges::count(launch_.fds().moves(), fd, &FdMove::target) != 0;
+        };
         for (int fd = 0; fd < first_after_stdio; ++fd)
-            if (stays_open(fd))
+            if (!is_replaced(fd) && stays_open(fd))
                 table_[fd] = {fd, none};
     }
     for (const FdMove& move : launch_.fds().moves())
