@@ -25,6 +25,7 @@
 
 extern "C" int __cxa_atexit(void (*)(void*), void*, void*);
 extern "C" void __cxa_finalize(void* object);
+extern "C" int _IO_flush_all();
 
 extern "C" int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
                                  void (*init)(), void (*fini)(), void (*linker_fini)(),
@@ -60,6 +61,9 @@ void add_code_of_all_programs(spawntpl::warm::WorkingSet& memory, int (*main)(in
     add(&__cxa_atexit);
     add(&pthread_mutex_lock);
     add(static_cast<void* (*)(void*, const void*, std::size_t)>(&std::memcpy));
+    add(static_cast<void* (*)(void*, int, std::size_t)>(&std::memchr));
+    // As exit(3) does it, though not by this name.
+    add(&_IO_flush_all);
 }
 
 // A template process has one image; before main() or spawntpl_ready(), it is still to be taken.

@@ -11,10 +11,12 @@ namespace spawntpl::warm {
 /// at once, and not page by page while the program runs.
 class WorkingSet {
 public:
-    /// What this process has written to by now, its children will.
+    /// What this process has written to by now, its children will. And what it has looked at of
+    /// files that are no objects, the locale's data above all, was loaded for them.
     void find();
 
-    /// Code that every program runs through.
+    /// Code that every program runs through; to be called before find(), which adds all of an
+    /// object that is small.
     void add_code(const void* address);
 
     /// In a child.
@@ -26,15 +28,31 @@ private:
         std::size_t size;
     };
 
+    class Runs {
+    public:
+        /// Behind the last one, or as a part of it. False if there is no room.
+        bool add(std::byte* begin, std::size_t size);
+
+        /// For madvise(2).
+        void populate(int advice) const;
+
+    private:
+        // Few enough to cost less than a program that uses none of them can notice.
+        std::array<Run, 32> runs_;
+        std::size_t count_ = 0;
+    };
+
     void add_written(std::byte* begin, std::byte* end, int pagemap);
+    void add_read(std::byte* begin, std::byte* end, int pagemap);
+    bool has_code(const std::byte* begin, const std::byte* end) const;
 
-    // Few enough to cost less than a program that uses none of them can notice.
-    static constexpr std::size_t max_runs = 32;
     static constexpr std::size_t max_pages_of_mapping = 16;
+    static constexpr std::size_t max_windows_of_mapping = 4;
     static constexpr std::size_t max_code = 32;
+    static constexpr std::size_t max_code_size = 256 * 1024;
 
-    std::array<Run, max_runs> runs_;
-    std::size_t run_count_ = 0;
+    Runs written_;
+    Runs read_;
     std::array<const void*, max_code> code_;
     std::size_t code_count_ = 0;
 };
