@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "library_search.hpp"
 
+#include "above_stdio.hpp"
+
 #include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace spawntpl::detail {
 
@@ -21,6 +28,34 @@ std::string existing_or_first_missing(const std::string& path) {
         if (std::string part = path.substr(0, end); lstat(part.c_str(), &status) != 0)
             return part;
     return path;
+}
+
+/// All that comes from a socket up to its end, in as few calls as can be; nothing if that fails.
+std::optional<std::string> receive_all(int socket) {
+    constexpr std::size_t at_once = 64 * 1024;
+    std::string text;
+    for (std::size_t length = 0;;) {
+        text.resize(length + at_once);
+        ssize_t more = recv(socket, text.data() + length, at_once, MSG_WAITALL);
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more < 0)
+            return std::nullopt;
+        length += static_cast<std::size_t>(more);
+        if (more == 0) {
+            text.resize(length);
+            return text;
+        }
+    }
+}
+
+/// The environment in which the dynamic linker tells what it would do in @p environment.
+std::vector<std::string> tracing(std::vector<std::string> environment) {
+    std::erase_if(environment,
+                  [](const std::string& entry) { return entry.starts_with("LD_DEBUG"); });
+    environment.emplace_back("LD_TRACE_LOADED_OBJECTS=1");
+    environment.emplace_back("LD_DEBUG=libs");
+    return environment;
 }
 
 }  // namespace
@@ -58,6 +93,34 @@ LibrarySearch::LibrarySearch(std::string_view output) {
             loaded_.emplace(name);
         }
     }
+}
+
+std::expected<LibrarySearch, std::string> LibrarySearch::ask(const Template& program,
+                                                             const std::string& arg0,
+                                                             std::vector<std::string> environment) {
+    Fd ends[2];
+    if (int fds[2]; socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0) {
+        ends[0] = above_stdio(fds[0]);
+        ends[1] = above_stdio(fds[1]);
+    }
+    if (!ends[0] || !ends[1])
+        return std::unexpected("no socket: " + std::generic_category().message(errno));
+    Command command;
+    command.arg0(arg0).env(tracing(std::move(environment))).null(STDIN_FILENO);
+    command.fd(STDOUT_FILENO, ends[1].get()).fd(STDERR_FILENO, ends[1].get());
+    auto child = program.spawn(command);
+    if (!child)
+        return std::unexpected("the dynamic linker cannot be asked: " + child.error().message());
+    ends[1].reset();
+    auto text = receive_all(ends[0].get());
+    auto status = child->wait();
+    if (status && !status->success())
+        return std::unexpected("the dynamic linker does not load the program");
+    if (!text)
+        return std::unexpected("what the dynamic linker tells cannot be read");
+    LibrarySearch search(*text);
+    search.end_is_known_ = status.has_value();
+    return search;
 }
 
 std::string LibrarySearch::why_not_repeated() const {

@@ -3,9 +3,13 @@
 
 #include "watched_files.hpp"
 
+#include <spawntpl/template.hpp>
+
+#include <expected>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace spawntpl::detail {
 
@@ -14,6 +18,16 @@ namespace spawntpl::detail {
 class LibrarySearch {
 public:
     explicit LibrarySearch(std::string_view output = {});
+
+    /// Has the dynamic linker search for what @p program, whose linker must be that of the GNU C
+    /// library, would load with this argv[0] and environment. Why it has not told, in words.
+    static std::expected<LibrarySearch, std::string> ask(const Template& program,
+                                                         const std::string& arg0,
+                                                         std::vector<std::string> environment);
+
+    /// Whether it is known that the linker has come to its end, and with success: others may reap
+    /// all children.
+    bool end_is_known() const { return end_is_known_; }
 
     /// Whether it would load the object with this name.
     bool loads(const std::string& object) const { return loaded_.contains(object); }
@@ -34,6 +48,7 @@ private:
     std::set<std::string> directories_;  ///< of LD_LIBRARY_PATH, RPATH and RUNPATH
     std::string error_;                  ///< its first
     bool is_relative_ = false;
+    bool end_is_known_ = false;
 };
 
 }  // namespace spawntpl::detail

@@ -6,6 +6,7 @@
 #include "passing_process.hpp"
 #include "process_generation.hpp"
 #include "process_stat.hpp"
+#include "read_to_end.hpp"
 #include "reaping.hpp"
 
 #include <ctime>
@@ -59,16 +60,6 @@ std::string started(bool orphans, const std::function<std::string()>& start) {
     return wrong;
 }
 
-std::string read_all(int fd) {
-    std::string text;
-    char buffer[4096];
-    ssize_t length;
-    while ((length = read(fd, buffer, sizeof(buffer))) > 0 || (length < 0 && errno == EINTR))
-        if (length > 0)
-            text.append(buffer, static_cast<std::size_t>(length));
-    return text;
-}
-
 /// Whether the calling thread may look at another process: not if it is in a sandbox, such as a
 /// domain of landlock(7), that the other is not in. Nothing else tells of that.
 bool may_look_at(pid_t pid) {
@@ -79,44 +70,19 @@ bool may_look_at(pid_t pid) {
 
 std::string read_status(const std::string& process) {
     Fd fd(open(("/proc/" + process + "/status").c_str(), O_RDONLY | O_CLOEXEC));
-    return fd ? read_all(fd.get()) : std::string();
-}
-
-/// The environment in which the dynamic linker tells what it would do in @p environment.
-std::vector<std::string> tracing(std::vector<std::string> environment) {
-    std::erase_if(environment,
-                  [](const std::string& entry) { return entry.starts_with("LD_DEBUG"); });
-    environment.emplace_back("LD_TRACE_LOADED_OBJECTS=1");
-    environment.emplace_back("LD_DEBUG=libs");
-    return environment;
-}
-
-/// Until what changes now gets another time than what changes then.
-void wait_for_clock_of_files() {
-    timespec time;
-    clock_getres(CLOCK_REALTIME_COARSE, &time);
-    nanosleep(&time, nullptr);
+    return fd ? read_to_end(fd.get()).value_or("") : std::string();
 }
 
 }  // namespace
 
 std::expected<std::shared_ptr<WarmProcess>, std::string> WarmProcess::start(const Launch& launch,
                                                                             CallerState state) {
-    // Where a file changes meanwhile, once more.
-    std::shared_ptr<WarmProcess> earlier;
-    for (int tries = 0; tries < 3; ++tries) {
-        timespec before;
-        clock_gettime(CLOCK_REALTIME_COARSE, &before);
+    return while_files_rest([&]() -> std::expected<std::shared_ptr<WarmProcess>, std::string> {
         std::shared_ptr<WarmProcess> process(new WarmProcess(state));
         if (std::string wrong = process->run(launch); !wrong.empty())
             return std::unexpected(std::move(wrong));
-        if (!process->files_.changed_since(before, earlier ? &earlier->files_ : nullptr) &&
-            !process->files_.changed())
-            return process;
-        earlier = std::move(process);
-        wait_for_clock_of_files();
-    }
-    return std::unexpected("the program's files are being changed");
+        return process;
+    });
 }
 
 WarmProcess::WarmProcess(CallerState state)
@@ -262,24 +228,10 @@ std::string WarmProcess::run(const Launch& launch) {
 /// looked for is to be watched.
 std::string WarmProcess::why_not_preloaded(const Template& program, const Launch& launch,
                                            const std::vector<std::string>& environment) {
-    Fd ends[2];
-    if (int fds[2]; pipe2(fds, O_CLOEXEC) == 0) {
-        ends[0] = above_stdio(fds[0]);
-        ends[1] = above_stdio(fds[1]);
-    }
-    if (!ends[0] || !ends[1])
-        return "no pipe: " + std::generic_category().message(errno);
-    Command command;
-    command.arg0(launch.argv()[0]).env(tracing(environment)).null(STDIN_FILENO);
-    command.fd(STDOUT_FILENO, ends[1].get()).fd(STDERR_FILENO, ends[1].get());
-    auto child = program.spawn(command);
-    if (!child)
-        return words(child.error());
-    ends[1].reset();
-    libraries_ = LibrarySearch(read_all(ends[0].get()));
-    // Others may reap all children.
-    if (auto status = child->wait(); status && !status->success())
-        return "the dynamic linker does not load the program";
+    auto search = LibrarySearch::ask(program, launch.argv()[0], environment);
+    if (!search)
+        return std::move(search.error());
+    libraries_ = std::move(*search);
     if (std::string wrong = libraries_.why_not_repeated(); !wrong.empty())
         return wrong;
     if (!libraries_.loads(warm_object()))

@@ -35,6 +35,8 @@ public:
     /// Ends and reaps it and the children that were not used.
     ~WarmProcess();
 
+    const WatchedFiles& files() const { return files_; }
+
     /// What the thread was like that started it.
     const CallerState& state() const { return state_; }
 

@@ -7,9 +7,15 @@
 
 namespace spawntpl::detail {
 
-/// Why no child of this program can be started from a linked image, as its file tells before any
-/// try; empty if nothing speaks against it.
+/// Why no child of this program can be a copy of a process before its main(), as its file tells
+/// before any try; empty if nothing speaks against it.
 std::string why_never_warm(const Program& program);
+
+/// The same of a copy of the image that the kernel keeps.
+std::string why_never_from_image(const Program& program);
+
+/// Whether the program has no dynamic linker.
+bool is_static(const Program& program);
 
 /// Whether the program itself calls setlocale(3).
 bool uses_locales(const Program& program);

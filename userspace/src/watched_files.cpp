@@ -190,4 +190,10 @@ bool WatchedFiles::Notices::read_events() const {
     }
 }
 
+void wait_for_clock_of_files() {
+    timespec time;
+    clock_getres(CLOCK_REALTIME_COARSE, &time);
+    nanosleep(&time, nullptr);
+}
+
 }  // namespace spawntpl::detail

@@ -3,7 +3,10 @@
 
 #include <spawntpl/fd.hpp>
 
+#include <ctime>
+#include <expected>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -72,5 +75,30 @@ private:
     mutable bool noticing_ = false;
     mutable const std::string* changed_ = nullptr;
 };
+
+/// Until what changes now gets another time than what changes then.
+void wait_for_clock_of_files();
+
+/// Captures a program once more where one of the files() that matter to it changes meanwhile, but
+/// not for ever. @p capture gives a std::expected of a shared pointer, as the result is.
+template <typename Capture>
+auto while_files_rest(const Capture& capture) -> decltype(capture()) {
+    using Result = decltype(capture());
+    Result earlier;
+    for (int tries = 0; tries < 3; ++tries) {
+        timespec before;
+        clock_gettime(CLOCK_REALTIME_COARSE, &before);
+        auto captured = capture();
+        if (!captured)
+            return captured;
+        const WatchedFiles& files = (*captured)->files();
+        if (!files.changed_since(before, *earlier ? &(*earlier)->files() : nullptr) &&
+            !files.changed())
+            return captured;
+        earlier = std::move(captured);
+        wait_for_clock_of_files();
+    }
+    return std::unexpected(typename Result::error_type{"the program's files are being changed"});
+}
 
 }  // namespace spawntpl::detail
