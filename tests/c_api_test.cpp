@@ -742,8 +742,10 @@ TEST_F(CApi, warm_starts) {
     };
     EXPECT_THAT(backend_of_two(payload("ready")), testing::Each(testing::Not(StartsWith("warm"))));
     options.warm = SPAWNTPL_WARM_ALLOWED;
-    EXPECT_THAT(backend_of_two(payload("exit0")),
-                testing::Each(testing::EndsWith(": the program is static")));
+    TemporaryDirectory directory;
+    write_file(directory / "script", "#!/bin/sh\n", 0755);
+    EXPECT_THAT(backend_of_two(directory / "script"),
+                testing::Each(testing::EndsWith(": the program is a script")));
     options.recapture_ms = -1;
     spawntpl_template* program = nullptr;
     spawntpl_error error = new_error();

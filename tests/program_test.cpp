@@ -45,7 +45,7 @@ FOR_EACH_WAY(Programs);
 TEST_P(Programs, start_by_path) {
     Template program = must_open(make_program("program"));
     EXPECT_EQ(program.program(), directory_ / "program");
-    if (!options().backend.empty()) {
+    if (options().warm == Warm::never) {
         EXPECT_EQ(program.backend(), backend());
     }
     EXPECT_EQ(run(program), ExitStatus::exited(0));

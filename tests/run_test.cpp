@@ -39,7 +39,7 @@ protected:
                          const RunOptions& options = {}) const {
         auto output = try_run(program, command, options);
         EXPECT_TRUE(output) << output.error().message();
-        if (!BackendTest::options().backend.empty()) {
+        if (BackendTest::options().warm == Warm::never) {
             EXPECT_EQ(output->backend, backend());
         }
         return std::move(*output);

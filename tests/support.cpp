@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "support.hpp"
 
+#include "warm_support.hpp"
+
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -206,6 +209,8 @@ CleanTest::~CleanTest() {
 
 TemplateOptions BackendTest::options() const {
     if (backend() == "warm")
+        return warm_by_process();
+    if (backend() == "kernel-warm")
         return {.warm = Warm::allowed};
     return {.backend = backend()};
 }
@@ -289,7 +294,9 @@ std::vector<std::string> event_loops() {
 }
 
 std::string backend_test_name(const testing::TestParamInfo<std::string>& info) {
-    return info.param;
+    std::string name = info.param;
+    std::ranges::replace(name, '-', '_');
+    return name;
 }
 
 }  // namespace spawntpl::tests

@@ -32,7 +32,7 @@ class WarmCaller : public WarmTest {};
 
 TEST_F(WarmCaller, environment_of_other_starts_is_not_in_a_childs_memory) {
     for (bool ready : {false, true}) {
-        TemplateOptions options{.warm = Warm::allowed};
+        TemplateOptions options = warm_by_process();
         if (ready)
             options.ready_args.emplace();
         Template program = value_or_throw(Template::open(payload("memory"), options));

@@ -179,7 +179,14 @@ protected:
         starts_ = warm_ = 0;
     }
 
-    void compare(const Template& cold, const Template& warm, const Command& command) {
+    /// What may be warm in one of the two ways.
+    static Template allowed_by(const std::string& way, const std::string& program) {
+        return way == "warm" ? allowed(program)
+                             : value_or_throw(Template::open(program, {.warm = Warm::allowed}));
+    }
+
+    void compare(const Template& cold, const Template& warm, const std::string& way,
+                 const Command& command) {
         Output expected = value_or_throw(run(cold, command));
         auto output = run(warm, command);
         ASSERT_TRUE(output) << output.error().message();
@@ -187,7 +194,7 @@ protected:
         EXPECT_EQ(output->out, expected.out);
         EXPECT_EQ(output->err, expected.err);
         ++starts_;
-        warm_ += output->backend == "warm";
+        warm_ += output->backend == way;
     }
 
     SystemPath path_;
@@ -195,34 +202,52 @@ protected:
     static inline int starts_ = 0, warm_ = 0;
 };
 
-class DifferentialTool : public Differential, public testing::WithParamInterface<Tool> {};
+template <typename Parameter>
+using ByWay = testing::WithParamInterface<std::tuple<std::string, Parameter>>;
+
+/// The ways that are told apart by the names of test suites.
+auto by_kernel() {
+    std::vector<std::string> ways = available_ways();
+    std::erase_if(ways, [](const std::string& way) { return way != "kernel-warm"; });
+    return testing::ValuesIn(ways);
+}
+
+auto name_of_second = [](const auto& info) { return std::get<1>(info.param).name; };
+
+class DifferentialTool : public Differential, public ByWay<Tool> {};
 
 TEST_P(DifferentialTool, is_the_same) {
-    auto cold = value_or_throw(Template::open(GetParam().name, {.backend = "posix_spawn"}));
+    const auto& [way, tool] = GetParam();
+    auto cold = value_or_throw(Template::open(tool.name, {.backend = "posix_spawn"}));
     if (!detail::script_interpreter(cold.program()).empty()) {
-        EXPECT_FALSE(Template::open(GetParam().name, {.warm = Warm::required}));
+        EXPECT_FALSE(Template::open(tool.name, {.warm = Warm::required}));
         return;
     }
-    auto warm = value_or_throw(Template::open(GetParam().name, {.warm = Warm::allowed}));
+    Template warm = allowed_by(way, tool.name);
     int before = warm_, started = starts_;
     for (const char* locale : {"C", "C.UTF-8"})
         for (const std::string& directory : {directory_.path(), std::string("/usr")})
-            for (const Case& test : GetParam().cases) {
+            for (const Case& test : tool.cases) {
                 Command command(test.args);
                 command.cwd(directory).set_env("LC_ALL", locale).input(test.input);
                 // A daemon's socket or a home directory of the user must not come into it.
                 command.set_env("HOME", directory_.path());
-                std::string words = GetParam().name;
+                std::string words = tool.name;
                 for (const std::string& arg : test.args)
                     words += " " + arg;
                 SCOPED_TRACE(words + " in " + directory + ", LC_ALL=" + locale);
-                compare(cold, warm, command);
+                compare(cold, warm, way, command);
             }
     EXPECT_EQ(warm_ - before, starts_ - started) << "not all of them were warm";
 }
 
-INSTANTIATE_TEST_SUITE_P(Programs, DifferentialTool, testing::ValuesIn(installed_tools()),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Programs, DifferentialTool,
+                         testing::Combine(testing::Values("warm"),
+                                          testing::ValuesIn(installed_tools())),
+                         name_of_second);
+INSTANTIATE_TEST_SUITE_P(KernelPrograms, DifferentialTool,
+                         testing::Combine(by_kernel(), testing::ValuesIn(installed_tools())),
+                         name_of_second);
 
 TEST_F(Differential, has_many_programs) {
     constexpr std::size_t enough = 40;
@@ -302,7 +327,7 @@ const Caller callers[] = {
     {"other_user", become_nobody},
 };
 
-class DifferentialProc : public Differential, public testing::WithParamInterface<Caller> {
+class DifferentialProc : public Differential, public ByWay<Caller> {
 protected:
     /// What the program prints, cold and warm.
     static std::pair<std::string, std::string> both(const std::string& program,
@@ -317,7 +342,8 @@ protected:
             EXPECT_TRUE(output.success()) << output.err;
             return output.out;
         };
-        return {print(cold(program), ""), print(allowed(program), "warm")};
+        const std::string& way = std::get<0>(GetParam());
+        return {print(cold(program), ""), print(allowed_by(way, program), way)};
     }
 
     static void expect_same_files(const std::vector<std::string>& files) {
@@ -383,7 +409,7 @@ std::map<std::uint64_t, std::uint64_t> values_of_auxv(const std::string& text) {
 
 TEST_P(DifferentialProc, is_the_same) {
     in_another_process([] {
-        GetParam().become();
+        std::get<1>(GetParam()).become();
         expect_same_files({"cmdline", "environ", "limits", "cgroup", "comm", "personality",
                            "oom_score_adj", "timerslack_ns", "mountinfo", "uid_map", "loginuid",
                            "sessionid", "coredump_filter", "autogroup", "setgroups"});
@@ -401,8 +427,11 @@ TEST_P(DifferentialProc, is_the_same) {
     });
 }
 
-INSTANTIATE_TEST_SUITE_P(Callers, DifferentialProc, testing::ValuesIn(callers),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Callers, DifferentialProc,
+                         testing::Combine(testing::Values("warm"), testing::ValuesIn(callers)),
+                         name_of_second);
+INSTANTIATE_TEST_SUITE_P(KernelCallers, DifferentialProc,
+                         testing::Combine(by_kernel(), testing::ValuesIn(callers)), name_of_second);
 
 // --- programs that are never warm -------------------------------------------------------------
 

@@ -155,9 +155,9 @@ TEST_F(WarmLanes, request_that_cannot_be_sent_is_no_fault_of_the_template_proces
 }
 
 TEST_F(WarmLanes, others_do_not_wait_for_a_capture) {
-    Template program = value_or_throw(
-        Template::open(payload("ready"),
-                       {.warm = Warm::allowed, .ready_args = std::vector<std::string>{"later"}}));
+    TemplateOptions options = warm_by_process();
+    options.ready_args = {"later"};
+    Template program = value_or_throw(Template::open(payload("ready"), options));
     std::mutex mutex;
     std::multiset<std::string> reasons;
     std::vector<std::jthread> threads;

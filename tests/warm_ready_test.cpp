@@ -26,8 +26,9 @@ using testing::StartsWith;
 class WarmReady : public WarmTest {
 protected:
     static Template ready(const std::string& program, std::vector<std::string> args) {
-        return value_or_throw(
-            Template::open(program, {.warm = Warm::allowed, .ready_args = std::move(args)}));
+        TemplateOptions options = warm_by_process();
+        options.ready_args = std::move(args);
+        return value_or_throw(Template::open(program, options));
     }
 
     static Command command(std::vector<std::string> args) {

@@ -14,13 +14,20 @@
 
 namespace spawntpl::tests {
 
+TemplateOptions warm_by_process() {
+    std::string backend = available_backends().front();
+    if (backend == "kernel")
+        backend = available_backends().at(1);
+    return {.backend = std::move(backend), .warm = Warm::allowed};
+}
+
 void WarmTest::SetUp() {
     if (!std::ranges::count(available_ways(), "warm"))
         GTEST_SKIP() << "no warm starts here";
 }
 
 Template WarmTest::allowed(const std::string& program) {
-    return value_or_throw(Template::open(program, {.warm = Warm::allowed}));
+    return value_or_throw(Template::open(program, warm_by_process()));
 }
 
 Template WarmTest::allowed_by_name(const std::string& path) {

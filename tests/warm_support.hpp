@@ -11,6 +11,10 @@
 
 namespace spawntpl::tests {
 
+/// What lets a Template start children warm by a process alone, also where the kernel could: what
+/// cannot be warm is started by a backend of stock kernels.
+TemplateOptions warm_by_process();
+
 /// A test of children that are started warm.
 class WarmTest : public CleanTest {
 protected:

@@ -53,8 +53,7 @@ TEST_F(WarmTest, programs_that_are_never_warm) {
     EXPECT_THAT(why_not(allowed(directory / "rights")), HasSubstr("gains rights at its start"));
 
     Fd fd(open("/bin/true", O_RDONLY | O_CLOEXEC));
-    auto by_descriptor =
-        value_or_throw(Template::from_fd(fd.get(), "true", {.warm = Warm::allowed}));
+    auto by_descriptor = value_or_throw(Template::from_fd(fd.get(), "true", warm_by_process()));
     EXPECT_EQ(why_not(by_descriptor), "the program is given by a descriptor");
 }
 

@@ -21,6 +21,7 @@ struct Started {
     pid_t pid;
     Fd pidfd;
     std::shared_ptr<WarmBroker> broker{};  ///< whose child it is; null: this process's own
+    std::string why_cold{};  ///< why the kernel started cold what was to be warm, if it did
 };
 
 /// A program prepared by a backend. Shared by threads.
@@ -28,6 +29,8 @@ class Starter {
 public:
     virtual ~Starter() = default;
 
+    /// An error of Step::choose_backend is one that another backend may not have; EAGAIN is for a
+    /// moment only, which is not worth preparing another warm one.
     virtual Result<Started> start(const Launch& launch) const = 0;
 };
 
@@ -42,7 +45,8 @@ public:
     /// What it can do; no start asks it for more.
     virtual FeatureSet features() const = 0;
 
-    /// Whether no start takes it that does not ask for it, by its name or by TemplateOptions::warm.
+    /// Whether its children are warm: no start takes it that does not ask for it, by its name or by
+    /// TemplateOptions::warm.
     virtual bool only_on_request() const { return false; }
 
     /// Why the backend does not work here; empty if it does. Called once.
@@ -53,6 +57,7 @@ public:
 };
 
 const Backend& kernel_backend();
+const Backend& kernel_warm_backend();
 const Backend& warm_backend();
 const Backend& clone3_backend();
 const Backend& posix_spawn_backend();

@@ -26,7 +26,8 @@ std::string valid_names() {
 }  // namespace
 
 std::span<const Backend* const> all_backends() {
-    static const Backend* const list[] = {&kernel_backend(), &warm_backend(), &clone3_backend(),
+    static const Backend* const list[] = {&kernel_backend(), &kernel_warm_backend(),
+                                          &warm_backend(), &clone3_backend(),
                                           &posix_spawn_backend()};
     return list;
 }

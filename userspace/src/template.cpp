@@ -47,13 +47,33 @@ std::string forced_backend(const TemplateOptions& options) {
 }
 
 Result<std::vector<const detail::Backend*>> backends_for(const TemplateOptions& options) {
-    if (options.warm == Warm::required)
-        return detail::choose_backends(detail::warm_backend().name());
-    return detail::choose_backends(forced_backend(options));
+    std::string forced = forced_backend(options);
+    if (options.warm != Warm::required)
+        return detail::choose_backends(forced);
+    // The kernel starts cold by itself what it cannot start warm, and cannot be told not to.
+    if (forced == detail::kernel_warm_backend().name())
+        return std::unexpected(Error{.code = {ENOTSUP, std::generic_category()},
+                                     .step = Step::choose_backend,
+                                     .path = forced,
+                                     .detail = "it may start a child cold"});
+    return detail::choose_backends(detail::warm_backend().name());
+}
+
+/// The warm backends to try before those, the preferred first.
+std::vector<const detail::Backend*> warm_backends_for(const TemplateOptions& options) {
+    std::string forced = forced_backend(options);
+    if (options.warm != Warm::allowed || forced == detail::kernel_warm_backend().name() ||
+        forced == detail::warm_backend().name())
+        return {};
+    if (forced.empty() || forced == detail::kernel_backend().name())
+        return {&detail::kernel_warm_backend(), &detail::warm_backend()};
+    return {&detail::warm_backend()};
 }
 
 bool wants_another_backend(const Error& error) {
-    return error.step == Step::choose_backend && error.code == std::errc::not_supported;
+    return error.step == Step::choose_backend &&
+           (error.code == std::errc::not_supported ||
+            error.code == std::errc::resource_unavailable_try_again);
 }
 
 Error unsupported(detail::FeatureSet missing, std::string_view backend) {
@@ -74,8 +94,8 @@ struct Template::State {
     std::vector<std::unique_ptr<Way>> ways;
 
     // Where a start may be warm, but need not.
-    std::unique_ptr<Way> warm;
-    std::string why_never_warm;
+    std::vector<std::unique_ptr<Way>> warm_ways;
+    std::string why_never_warm;  ///< empty if there is a way
 
     static Result<Template> prepare(Result<detail::Program> program,
                                     const TemplateOptions& options);
@@ -91,16 +111,54 @@ struct Template::State {
         return std::unexpected(unsupported(needed.without(last.features()), last.name()));
     }
 
-    /// Why it cannot be warm is an error that wants another backend.
-    Result<detail::Started> start_warm(const detail::Launch& launch) const {
+    /// Why it cannot be this is an error that wants another backend.
+    Result<detail::Started> start_warm(const Way& way, const detail::Launch& launch) const {
         detail::FeatureSet missing =
-            detail::needed_features(launch.command()).without(warm->backend().features());
+            detail::needed_features(launch.command()).without(way.backend().features());
         if (!missing.empty())
-            return std::unexpected(unsupported(missing, warm->backend().name()));
-        auto starter = warm->prepared(program);
+            return std::unexpected(unsupported(missing, way.backend().name()));
+        auto starter = way.prepared(program);
         if (!starter)
             return std::unexpected(std::move(starter.error()));
         return (*starter)->start(launch);
+    }
+
+    /// A child, and what is to be said of it.
+    struct Begun {
+        detail::Started started;
+        std::string_view backend;
+        std::string why_not_warm;
+    };
+
+    /// Starts a child by the first of the warm ways that can, else by @p starter of @p way.
+    Result<Begun> begin(const detail::Launch& launch, const Way& way,
+                        const detail::Starter& starter) const {
+        std::string why_not_warm = why_never_warm;
+        for (const auto& warm : warm_ways) {
+            std::string_view name = warm->backend().name();
+            auto started = start_warm(*warm, launch);
+            if (started)
+                return say(std::move(*started), name, std::move(why_not_warm));
+            if (!wants_another_backend(started.error()))
+                return std::unexpected(std::move(started.error()));
+            // Where there is but one, it need not be named.
+            if (warm_ways.size() > 1)
+                why_not_warm.append(why_not_warm.empty() ? "" : "; ").append(name).append(": ");
+            why_not_warm += started.error().detail;
+            if (started.error().code == std::errc::resource_unavailable_try_again)
+                break;
+        }
+        auto started = starter.start(launch);
+        if (!started)
+            return std::unexpected(std::move(started.error()));
+        return say(std::move(*started), way.backend().name(), std::move(why_not_warm));
+    }
+
+    static Begun say(detail::Started started, std::string_view backend, std::string why_not_warm) {
+        if (started.why_cold.empty())
+            return {std::move(started), backend, std::move(why_not_warm)};
+        std::string why_cold = std::move(started.why_cold);
+        return {std::move(started), detail::kernel_backend().name(), std::move(why_cold)};
     }
 };
 
@@ -139,7 +197,7 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
 
     auto state = std::make_shared<State>(std::move(*program), options.command);
     state->program.broker = options.broker;
-    state->program.warm_required = options.warm != Warm::allowed;
+    state->program.warm_required = backends->front()->only_on_request();
     if (options.recapture.starts != 0)
         state->program.recapture.starts = options.recapture.starts;
     if (options.recapture.age.count() != 0)
@@ -156,12 +214,14 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
     state->program.ready_args = options.ready_args;
     for (const detail::Backend* backend : *backends)
         state->ways.push_back(std::make_unique<Way>(*backend));
-    if (options.warm == Warm::allowed) {
-        if (auto found = detail::choose_backends(detail::warm_backend().name()))
-            state->warm = std::make_unique<Way>(*found->front());
+    for (const detail::Backend* backend : warm_backends_for(options)) {
+        if (auto found = detail::choose_backends(backend->name()))
+            state->warm_ways.push_back(std::make_unique<Way>(*backend));
         else
             state->why_never_warm = found.error().detail;
     }
+    if (!state->warm_ways.empty())
+        state->why_never_warm.clear();
     if (auto starter = state->ways.front()->prepared(state->program); !starter)
         return std::unexpected(std::move(starter.error()));
     return Template(std::move(state));
@@ -177,27 +237,14 @@ Result<Child> Template::spawn(const Command& command) const {
     auto launch = detail::Launch::prepare(state_->program, command);
     if (!launch)
         return std::unexpected(std::move(launch.error()));
-    std::string_view backend = (*way)->backend().name();
-    std::string why_not_warm = state_->why_never_warm;
-    Result<detail::Started> started;
-    if (state_->warm) {
-        backend = state_->warm->backend().name();
-        started = state_->start_warm(*launch);
-        if (!started && wants_another_backend(started.error())) {
-            why_not_warm = std::move(started.error().detail);
-            backend = (*way)->backend().name();
-            started = (*starter)->start(*launch);
-        }
-    } else {
-        started = (*starter)->start(*launch);
-    }
-    if (!started)
-        return std::unexpected(std::move(started.error()));
+    auto begun = state_->begin(*launch, **way, **starter);
+    if (!begun)
+        return std::unexpected(std::move(begun.error()));
     auto [pipes, terminal] = launch->take_parent_ends();
-    Child child(started->pid, std::move(started->pidfd), backend, std::move(pipes),
-                std::move(terminal));
-    child.broker_ = std::move(started->broker);
-    child.why_not_warm_ = std::move(why_not_warm);
+    Child child(begun->started.pid, std::move(begun->started.pidfd), begun->backend,
+                std::move(pipes), std::move(terminal));
+    child.broker_ = std::move(begun->started.broker);
+    child.why_not_warm_ = std::move(begun->why_not_warm);
     return child;
 }
 

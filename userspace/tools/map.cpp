@@ -184,7 +184,7 @@ void add_map(CLI::App& app, const std::vector<std::string>& tail, int& exit_stat
     command->add_flag("--dry-run", arguments->dry_run, "Print the commands, do not run them");
     command->add_option("--backend", options.backend, "Start jobs by this backend, see info");
     command->add_flag("--warm", options.warm,
-                      "Start jobs as copies of a process that has the program loaded, where that "
+                      "Start jobs as copies of the program as it is loaded already, where that "
                       "can be: several times faster");
     // Whatever follows the program is its own.
     command->prefix_command();

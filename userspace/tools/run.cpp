@@ -99,7 +99,7 @@ void add_run(CLI::App& app, const std::vector<std::string>& tail, int& exit_stat
     auto options = std::make_shared<RunOptions>();
     command->add_option("--backend", options->backend, "Start it by this backend, see info");
     command->add_flag("--warm", options->warm,
-                      "Start it as a copy of a process that has it loaded, where that can be: "
+                      "Start it as a copy of what is loaded already, where that can be: "
                       "faster from the second time on");
     command->add_flag("--verbose", options->verbose,
                       "Say on the standard error how it was started, and why not warm");

@@ -61,7 +61,7 @@ public:
     /// Whether it is the child of its Template's broker: see TemplateOptions::broker.
     bool has_broker() const { return broker_ != nullptr; }
 
-    /// Why the child was not started warm although its Template allows that; else empty.
+    /// Why it was not started by the first warm backend that its Template may use; else empty.
     const std::string& why_not_warm() const { return why_not_warm_; }
 
     /// The caller's end of the pipe that is the child's descriptor @p target, or -1. Close-on-exec

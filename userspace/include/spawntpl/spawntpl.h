@@ -328,9 +328,9 @@ int spawntpl_command_return_early(struct spawntpl_command *command);
 /* --- templates -------------------------------------------------------------------------------- */
 
 /**
- * Whether children may be copies of a process that has the program loaded, linked and initialised
- * already, up to its main(): spawntpl(7) says what is different then. That process is a child of
- * the caller, which wait(2) for any child sees, unless there is a broker.
+ * Whether children may be copies of a program that is loaded, linked and initialised already:
+ * spawntpl(7) says what is different then. Where no kernel keeps it, a process does, a child of the
+ * caller, which wait(2) for any child sees, unless there is a broker.
  */
 enum spawntpl_warm {
     SPAWNTPL_WARM_NEVER = 0,   /**< nothing of it is loaded */
@@ -504,7 +504,7 @@ const char *spawntpl_child_backend(const struct spawntpl_child *child);
  */
 int spawntpl_child_has_broker(const struct spawntpl_child *child);
 
-/** Why it was not started warm although its template allows that; else empty. */
+/** Why it was not started by the first warm backend that its template may use; else empty. */
 const char *spawntpl_child_why_not_warm(const struct spawntpl_child *child);
 
 /**

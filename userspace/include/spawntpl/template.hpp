@@ -18,16 +18,17 @@
 
 namespace spawntpl {
 
-/// Whether children may be copies of a process that has the program loaded, linked and initialised
-/// already, up to its main(): that starts a usual tool two to three times as fast. See spawntpl(7)
-/// for what is different then. In short: all children of one capture have the same address-space
-/// layout; the constructors of libraries have run once, in the environment of the first start; and
-/// the captured process is a child of the caller that wait(2) for any child sees, unless the
-/// Template has a broker, and that ends with the Template.
+/// Whether children may be copies of a program that is loaded, linked and initialised already: by a
+/// kernel that keeps it, which may start one cold by itself and says why, or by a process, a child
+/// of the caller that wait(2) for any child sees, unless the Template has a broker, and that ends
+/// with the Template. That starts usual tools about twice as fast. See spawntpl(7) for which of the
+/// two it is, and for what is different then. In short: all children of one capture have the same
+/// address-space layout; and the constructors of libraries have run once, in the environment of the
+/// first start.
 enum class Warm {
     never,     ///< nothing of it is loaded
     allowed,   ///< where a child would have all that it has otherwise; see Child::why_not_warm()
-    required,  ///< a start that cannot be warm is ENOTSUP, with the reason
+    required,  ///< a start that cannot be warm is ENOTSUP, with the reason; not by the kernel
 };
 
 /// When a warm Template captures its program anew, which costs as much as some starts: what its
