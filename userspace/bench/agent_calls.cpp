@@ -150,8 +150,11 @@ const std::vector<std::vector<std::string>>& agent_tools() {
 
 std::span<const AgentMethod> agent_methods() {
     static const std::vector<AgentMethod> table{
-        {reference_method, posix_spawn_calls}, {"lib-posix_spawn", template_calls("posix_spawn")},
-        {"clone3", template_calls("clone3")},  {"warm", template_calls("warm")},
+        {reference_method, posix_spawn_calls},
+        {"lib-posix_spawn", template_calls("posix_spawn")},
+        {"clone3", template_calls("clone3")},
+        {"warm", template_calls("warm")},
+        {"kernel-warm", template_calls("kernel-warm")},
         {"kernel", template_calls("kernel")},
     };
     return table;

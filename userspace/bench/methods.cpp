@@ -145,6 +145,9 @@ constexpr std::array table{
            [](const Invocation& invocation) { return prepare_template(invocation, "clone3"); }},
     Method{"warm", "a template, started as a copy of a process that has the program loaded",
            [](const Invocation& invocation) { return prepare_template(invocation, "warm"); }},
+    Method{
+        "kernel-warm", "a template, started by the kernel as a copy of the linked program",
+        [](const Invocation& invocation) { return prepare_template(invocation, "kernel-warm"); }},
     Method{"kernel", "a template, started by the kernel",
            [](const Invocation& invocation) { return prepare_template(invocation, "kernel"); }},
     Method{"kernel-nowait", "the same, not waiting for the exec",

@@ -123,7 +123,9 @@ bool is_one_of(const std::array<std::string_view, count>& names, std::string_vie
 /// An environment can be handed to a template beforehand; beside them what ratios refer to.
 bool can_be_prepared(std::string_view method) {
     return is_one_of(reference_methods, method) ||
-           is_one_of<5>({"lib-posix_spawn", "clone3", "warm", "kernel", "kernel-nowait"}, method);
+           is_one_of<6>(
+               {"lib-posix_spawn", "clone3", "warm", "kernel-warm", "kernel", "kernel-nowait"},
+               method);
 }
 
 bool can_change(std::string_view method) {

@@ -44,7 +44,7 @@ more_words = []
 
 RAW = ("raw-kernel", "raw-kernel-nowait")
 COMPARED = ("fork", "vfork", "raw-clone3", "safe-clone3", "posix_spawn", "pidfd_spawn", "helper",
-            "lib-posix_spawn", "clone3", "warm", "kernel", "kernel-nowait")
+            "lib-posix_spawn", "clone3", "warm", "kernel-warm", "kernel", "kernel-nowait")
 # What is kept of a program that has begun; a static one has nothing that a process could keep.
 KEPT = tuple(method for method in COMPARED if method in amounts.KEPT)
 STATIC = tuple(method for method in COMPARED if method != "warm")
