@@ -65,7 +65,8 @@ std::vector<const detail::Backend*> warm_backends_for(const TemplateOptions& opt
     if (options.warm != Warm::allowed || forced == detail::kernel_warm_backend().name() ||
         forced == detail::warm_backend().name())
         return {};
-    if (forced.empty() || forced == detail::kernel_backend().name())
+    // What a broker has are children of the template process.
+    if (!options.broker && (forced.empty() || forced == detail::kernel_backend().name()))
         return {&detail::kernel_warm_backend(), &detail::warm_backend()};
     return {&detail::warm_backend()};
 }
@@ -188,8 +189,8 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
                                      .path = program->label(),
                                      .detail = "the age of a capture is negative"});
 
-    if (options.broker && options.warm == Warm::never &&
-        backends->front() != &detail::warm_backend())
+    const std::vector<const detail::Backend*> warm_backends = warm_backends_for(options);
+    if (options.broker && backends->front() != &detail::warm_backend() && warm_backends.empty())
         return std::unexpected(Error{.code = {EINVAL, std::generic_category()},
                                      .step = Step::request,
                                      .path = program->label(),
@@ -214,7 +215,7 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
     state->program.ready_args = options.ready_args;
     for (const detail::Backend* backend : *backends)
         state->ways.push_back(std::make_unique<Way>(*backend));
-    for (const detail::Backend* backend : warm_backends_for(options)) {
+    for (const detail::Backend* backend : warm_backends) {
         if (auto found = detail::choose_backends(backend->name()))
             state->warm_ways.push_back(std::make_unique<Way>(*backend));
         else
