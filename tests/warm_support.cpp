@@ -35,7 +35,7 @@ Template WarmTest::allowed_by_name(const std::string& path) {
 }
 
 Template WarmTest::cold(const std::string& program) {
-    return value_or_throw(Template::open(program, {.backend = available_backends().front()}));
+    return value_or_throw(Template::open(program, {.backend = warm_by_process().backend}));
 }
 
 Output WarmTest::start(const Template& program, const Command& command) {
