@@ -43,6 +43,24 @@ class WarmBudget(unittest.TestCase):
                     self.assertEqual(row["backend"], method)
                     self.assertLessEqual(row["p50"] / rows[program, "posix_spawn"]["p50"], part)
 
+    def test_kernel_recycled_start_costs_a_small_part_of_posix_spawn(self):
+        # Program, and how many times less: with the memory of another child, and with a copy.
+        programs = (("/spawntpl/bin/payloads/hello", 10, 2.9), ("/usr/bin/git --version", 8, 3.1),
+                    ("/bin/sed --version", 7, 2.9), ("/bin/grep -c a /tmp/a", 3.3, 2.1))
+        script = "echo a >/tmp/a; " + "".join(
+            f"/spawntpl/bin/payloads/warm_cost 20 {program}; " for program, _, _ in programs)
+        result = subprocess.run([VM, "run", "--quiet", "--icount", "--", "sh", "-ec", script],
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        for (program, recycled, copied), line in zip(programs, result.stdout.splitlines(),
+                                                     strict=True):
+            with self.subTest(program=program):
+                cost = json.loads(line)
+                self.assertGreaterEqual(cost["posix_spawn"] / cost["recycled"], recycled)
+                self.assertGreaterEqual(cost["posix_spawn"] / cost["copied"], copied)
+                # How long the caller waits.
+                self.assertLessEqual(cost["recycled call"], 35_000)
+
 
 if __name__ == "__main__":
     unittest.main()
