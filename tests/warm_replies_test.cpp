@@ -17,8 +17,9 @@ protected:
 
     /// Of a new Template: template processes that end have to be earned.
     void start_spoilt(const Spoil& spoil) {
-        auto echo = value_or_throw(
-            Template::open("/bin/echo", {.warm = Warm::allowed, .broker = GetParam()}));
+        TemplateOptions options = warm_by_process();
+        options.broker = GetParam();
+        auto echo = value_or_throw(Template::open("/bin/echo", options));
         EXPECT_EQ(start(echo, Command({"before"})).backend, "warm");
         Command command({"word"});
         command.umask(027).null(0).null(1).null(2);
