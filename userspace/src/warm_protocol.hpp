@@ -126,7 +126,6 @@ enum class WarmStep : std::uint32_t {
 inline constexpr std::uint32_t warm_ready_fds = 2;
 
 /// Who says it is known to the owner: see WarmPage::children.
-
 struct WarmReply {
     std::uint32_t magic;
     std::uint32_t serial;  ///< of the child
