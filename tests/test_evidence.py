@@ -27,6 +27,7 @@ import quiet  # noqa: E402
 import readme  # noqa: E402
 import replaced_text  # noqa: E402
 import report  # noqa: E402
+import warm_letter  # noqa: E402
 import warm_starts  # noqa: E402
 from machine_results import Results  # noqa: E402
 
@@ -127,7 +128,12 @@ def vm_results():
     profile = [{"program": "nolibc", "method": "posix_spawn", "phase": phase, "kernel": 110_000,
                 "user": 8_000, "functions": [{"name": "do_sigaction", "instructions": 8_000}]}
                for phase in ("start", "after")]
-    return {"schema": 1, "environment": {"kernel": "6.12", "libc": "glibc 2.36"}, "results": rows, "profile": profile}
+    said = {"posix_spawn": 650_000, "posix_spawn call": 150_000,
+            **{f"{start}{bound}{what}": count * (7 if what == "" else 3) // (2 if bound else 1)
+               for start, count in (("recycled", 10_000), ("copied", 40_000))
+               for bound in ("", " bound") for what in ("", " call")}}
+    return {"schema": 1, "environment": {"kernel": "6.12", "libc": "glibc 2.36"}, "results": rows, "profile": profile,
+            "images": list(parts.image_rows("hello, in C", said))}
 
 
 class EvidenceTest(unittest.TestCase):
@@ -347,6 +353,23 @@ class EvidenceTest(unittest.TestCase):
         with self.assertRaisesRegex(replaced_text.NoPlace, "unchanged: 0 places"):
             cover_letter.update(letter, Results(vm_results()))
 
+    def test_the_table_of_the_warm_letter(self):
+        table, calls = (self.top / "warm-cover-letter-figures.txt").read_text().split("\n\n", 1)
+        self.assertEqual(table.splitlines(), [
+            "                   posix_spawn()  recycled     bound    copied     bound",
+            " hello, in C                 650        70        35       280       140"])
+        self.assertEqual(calls.replace("\n", " "), "Of that the call itself takes 15 to 30 thousand, with a copy 60 to 120 "
+                                                   "(posix_spawn(): 150). ")
+        letter = self.top / "warm-letter"
+        before = warm_letter.LETTER.read_text()
+        letter.write_text(before)
+        warm_letter.update(letter, Results(vm_results()))
+        after = letter.read_text()
+        self.assertIn(f"\n\n{table}\n\n{calls}\nWhat it does not do\n", after)
+        self.assertTrue(before.startswith(after.split(warm_letter.HEAD)[0]))
+        warm_letter.update(letter, Results({"results": []}))
+        self.assertEqual(letter.read_text(), after)
+
     def test_the_table_of_the_readme(self):
         table = readme.table(Results(vm_results()))
         self.assertEqual(table.splitlines()[2],
@@ -392,6 +415,12 @@ class CommittedTest(unittest.TestCase):
         tables = cover_letter.tables(self.machines["vm"])
         self.assertEqual((COMMITTED / "cover-letter-figures.txt").read_text(), tables)
         self.assertIn(f"\n{tables}\n", cover_letter.LETTER.read_text())
+
+    def test_the_warm_cover_letter(self):
+        table = warm_letter.table(self.machines["vm"])
+        self.assertEqual((COMMITTED / "warm-cover-letter-figures.txt").read_text(), table)
+        if self.machines["vm"].images:
+            self.assertIn(f"\n{table}\n", warm_letter.LETTER.read_text())
 
     def test_the_readme(self):
         self.assertIn(f"\n\n{readme.table(self.machines['vm'])}\n", readme.README.read_text())

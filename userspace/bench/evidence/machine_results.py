@@ -30,6 +30,7 @@ class Results:
         self.not_measured = root.get("not_measured", [])
         self.stages = root.get("stages", [])
         self.profile = root.get("profile", [])
+        self.images = root.get("images", [])
         self.skipped = root.get("skipped", [])
         self.parts = root.get("parts", [])
 

@@ -56,6 +56,14 @@ PROFILED = ("fork", "vfork", "safe-clone3", "posix_spawn", "clone3", *KEPT, "ker
 SHOWN = ("posix_spawn", "vfork", "raw-clone3", "safe-clone3", "clone3", "kernel", *RAW)
 
 
+# What the warm series' letter shows: the name there, and the command.
+IMAGES = {"hello, in C": "/spawntpl/bin/payloads/hello", "ls": "/bin/ls /etc", "sed --version": "/bin/sed --version",
+          "grep -c": "/bin/grep -c a /etc/passwd", "git --version": "/usr/bin/git --version",
+          "bash -c true": "/bin/bash -c true", "python3 --version": "/usr/bin/python3 --version"}
+GUEST_WARM_COST = "/spawntpl/bin/payloads/warm_cost"
+IMAGE_STARTS = 20
+
+
 class PartError(Exception):
     pass
 
@@ -194,6 +202,27 @@ def of_one_start(entry, starts, median):
             "functions": [{"name": name, "instructions": count / starts} for name, count in functions]}
 
 
+def images(target):
+    """Warm starts by the system calls alone: with the memory that another child left, and with a copy."""
+    script = "; ".join(f"{GUEST_WARM_COST} {2 if more_words else IMAGE_STARTS} {command}" for command in IMAGES.values())
+    said = subprocess.run([VM, "run", "--quiet", "--icount", "--", "sh", "-ec", script],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    if said.returncode:
+        raise PartError(f"{GUEST_WARM_COST}: status {said.returncode}")
+    rows = [row for program, line in zip(IMAGES, said.stdout.splitlines(), strict=True)
+            for row in image_rows(program, json.loads(line))]
+    target.write_text(json.dumps({"results": [], "images": rows}))
+
+
+def image_rows(program, counts):
+    """Of a name like "copied bound" and of the same with " call" each."""
+    for name in counts:
+        start, *words = name.split()
+        if words[-1:] != ["call"]:
+            yield {"program": program, "start": start, "bound": words == ["bound"], "p50": counts[name],
+                   "return_p50": counts[f"{name} call"]}
+
+
 def kvm(target):
     found = subprocess.run([VM, "probe"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if found.stdout.strip() != "kvm":
@@ -263,6 +292,7 @@ PARTS = [
     Part("vm-many-fds", "vm", counted("fds", "--fds", "100000", "--n", "12", *programs("nolibc"),
                                       *methods("fork", *SHOWN))),
     Part("vm-template", "vm", counted("template", "--n", "10")),
+    Part("vm-images", "vm", images),
     Part("vm-repeated", "vm", repeated("start", "--n", "40", *programs("nolibc", "true"), *methods("fork", *SHOWN))),
     Part("vm-repeated-fds", "vm", repeated("fds", "--n", "40", *programs("nolibc"), *methods("fork", *SHOWN))),
     Part("vm-profile", "vm", profiled),
