@@ -106,6 +106,12 @@ bool use_first_cpu() {
     return sched_setaffinity(0, sizeof(cpus), &cpus) == 0;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool memory_can_be_limited = false;  // the sanitizer's own is larger, and still grows
+#else
+constexpr bool memory_can_be_limited = true;
+#endif
+
 constexpr Change changes[] = {
     {"session_keyring", join_keyring},
     {"login", [] { return write_own("/proc/self/loginuid", "12345"); }},
@@ -122,8 +128,9 @@ constexpr Change changes[] = {
     {"timer_slack", [] { return prctl(PR_SET_TIMERSLACK, 12345) == 0; }},
     {"utilisation", clamp_utilisation},
     {"stack_limit", [] { return lower_limit(RLIMIT_STACK, 4 << 20); }},
-    {"data_limit", [] { return lower_limit(RLIMIT_DATA, 1 << 30); }},
-    {"address_space_limit", [] { return lower_limit(RLIMIT_AS, rlim_t{1} << 40); }},
+    {"data_limit", [] { return memory_can_be_limited && lower_limit(RLIMIT_DATA, 1 << 30); }},
+    {"address_space_limit",
+     [] { return memory_can_be_limited && lower_limit(RLIMIT_AS, rlim_t{1} << 40); }},
     {"process_limit", [] { return lower_limit(RLIMIT_NPROC, 500); }},
     {"file_size_limit", [] { return lower_limit(RLIMIT_FSIZE, 1 << 30); }, true},
     {"umask",
