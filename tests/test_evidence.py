@@ -585,8 +585,9 @@ class MergeTest(unittest.TestCase):
         methods = {"fork": (100_000, 100_050, 140_000), "vfork": (100_000, 100_200, 99_800),
                    "clone3": (100_000, 150_000, 150_010), "kernel": (90_000, 90_000, 90_000),
                    "posix_spawn": (100_000, 100_050, 99_990)}
-        rows = [row("vm", "start", method, costs[0], repeatable=method != "kernel") for method, costs in methods.items()]
-        again = [row("vm", "start", method, cost, repeatable=method != "kernel")
+        rows = [row("vm", "start", method, costs[0], repeatable=method != "kernel", return_repeatable=True) for method, costs in methods.items()]
+        again = [row("vm", "start", method, cost, repeatable=method != "kernel", return_repeatable=True,
+                     **({"return_p50": 50_000} if method == "vfork" else {}))
                  for method, costs in methods.items() for cost in costs[1:]]
         once = row("vm", "start", "helper", 80_000, repeatable=True)
         merged = {"results": [*rows, once], "repeated": again}
@@ -594,6 +595,8 @@ class MergeTest(unittest.TestCase):
         self.assertEqual([(entry["method"], entry["p50"], entry["repeatable"]) for entry in merged["results"]],
                          [("fork", 100_050, False), ("vfork", 100_200, False), ("clone3", 150_000, False),
                           ("kernel", 90_000, False), ("posix_spawn", 100_050, True), ("helper", 80_000, True)])
+        self.assertEqual([entry["return_repeatable"] for entry in merged["results"][:5]],
+                         [False, True, False, True, True])
         self.assertEqual(merged["results"][0]["p50_of_other_boots"], [100_000, 140_000])
         self.assertNotIn("p50_of_other_boots", merged["results"][5])
         self.assertNotIn("repeated", merged)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "clock.hpp"
 
+#include "idle_time.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -52,7 +54,7 @@ std::expected<void, std::string> check(Unit unit, const Calibration& calibration
     double ratio =
         static_cast<double>(calibration.ticks) / static_cast<double>(calibration.instructions);
     if (std::abs(ratio - 1) <= tolerance)
-        return {};
+        return tell_idle_time();
     return std::unexpected("the clock here does not count instructions: it advanced by " +
                            std::to_string(calibration.ticks) + " ns during " +
                            std::to_string(calibration.instructions) + " instructions");

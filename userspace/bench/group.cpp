@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include <malloc.h>
+
 namespace spawntpl::bench {
 
 namespace {
@@ -51,6 +53,8 @@ public:
     }
 
     std::vector<Outcome> outcomes(const std::function<void()>& round_done) {
+        // Each fork of this process copies what groups before have left.
+        malloc_trim(0);
         const Program* program = find_program(group_.program);
         auto invocation = program ? resolve(program->words) : Invocation{};
         if (!invocation)
@@ -126,6 +130,9 @@ private:
             outcome.ended = distribution(contender.ended);
             outcome.returned = distribution(contender.returned);
             outcome.drift = drift(contender.ended);
+            outcome.return_drift = drift(contender.returned);
+            outcome.idle = idle_ticks(contender);
+            outcome.idle_is_left_out = contender.left_out > 0;
             ended[i] = resampled_medians(contender.ended, turn(group_));
             returned[i] = resampled_medians(contender.returned, turn(group_));
             outcome.median = confidence(ended[i]);
@@ -138,6 +145,12 @@ private:
             compare_with(index, &Outcome::ended, ended, &Outcome::ratios);
             compare_with(index, &Outcome::returned, returned, &Outcome::return_ratios);
         }
+    }
+
+    /// Of each sample, on average.
+    std::int64_t idle_ticks(const Contender& contender) const {
+        std::int64_t all = contender.left_out ? contender.left_out : contender.idle;
+        return all / static_cast<std::int64_t>(group_.count);
     }
 
     void compare_with(std::size_t reference, std::optional<Distribution> Outcome::*samples,

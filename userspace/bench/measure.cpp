@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "measure.hpp"
 
+#include "idle_time.hpp"
 #include "statistics.hpp"
 #include "stopwatch.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 constexpr std::uint64_t most_per_turn = 5;
 
 void take_turn(Contender& contender, std::uint64_t samples, ExitStatus expected) {
+    std::int64_t idle_before = idle_time();
     for (std::uint64_t i = 0; i <= samples; ++i) {
         Stopwatch::use_marks(i == 0 ? 0 : contender.mark);
         auto run = contender.runner->run();
@@ -23,11 +25,16 @@ void take_turn(Contender& contender, std::uint64_t samples, ExitStatus expected)
             contender.failure = "the child's " + describe(run->status);
         if (!contender.failure.empty())
             return;
+        // What the very first start of a template does once is in none that counts.
+        if (i == 0 && contender.ended.empty())
+            idle_before = idle_time();
         if (i == 0)
             continue;
         contender.returned.push_back(run->returned);
         contender.ended.push_back(run->ended);
+        contender.left_out += run->idle;
     }
+    contender.idle += idle_time() - idle_before;
 }
 
 }  // namespace

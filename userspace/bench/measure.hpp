@@ -16,8 +16,10 @@ struct Contender {
     std::unique_ptr<Runner> runner{};
     Samples returned{};
     Samples ended{};
-    std::string failure{};  ///< why it is out, else empty
-    unsigned mark = 0;      ///< of its starts, see Stopwatch
+    std::int64_t left_out = 0;  ///< of all samples, see Run::idle
+    std::int64_t idle = 0;      ///< ticks in turns of it, in which nobody had anything to do
+    std::string failure{};      ///< why it is out, else empty
+    unsigned mark = 0;          ///< of its starts, see Stopwatch
 };
 
 /// Samples that a contender takes before it is the next one's turn: of so many, few enough for a

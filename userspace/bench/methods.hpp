@@ -48,6 +48,7 @@ struct Run {
     std::int64_t returned;  ///< ticks until the start returned to the caller
     std::int64_t ended;     ///< ticks until the child had ended and was waited for
     ExitStatus status;
+    std::int64_t idle = 0;  ///< ticks that are not in these, as nobody had anything to do
 };
 
 /// Starts one program in one way.

@@ -32,6 +32,9 @@ struct Outcome {
     std::optional<Distribution> returned{};
     std::optional<Interval> median{};  ///< unset: too few turns
     double drift = 0;
+    double return_drift = 0;
+    std::int64_t idle = 0;  ///< ticks of a sample, on average, in which nobody had anything to do
+    bool idle_is_left_out = false;
     std::map<std::string, Ratio> ratios{};  ///< by the name of the other method
     std::map<std::string, Ratio> return_ratios{};
     nlohmann::ordered_json extra{};  ///< members of the result

@@ -63,7 +63,11 @@ json outcome_json(const Outcome& outcome, const Report& report) {
     if (report.unit == Unit::ns)
         entry["per_second"] = 1e9 / outcome.ended->mean;
     else {
-        entry["repeatable"] = outcome.drift <= repeatable_drift;
+        // A clock that leapt has not counted.
+        bool counted = outcome.idle == 0 || outcome.idle_is_left_out;
+        entry["repeatable"] = counted && outcome.drift <= repeatable_drift;
+        entry["return_repeatable"] = counted && outcome.return_drift <= repeatable_drift;
+        entry["idle"] = outcome.idle;
         entry["mark"] = outcome.mark;
     }
     entry["ratio"] = ratios_json(outcome.ratios);

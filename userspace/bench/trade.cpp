@@ -2,6 +2,7 @@
 #include "trade.hpp"
 
 #include "clock.hpp"
+#include "idle_time.hpp"
 #include "programs.hpp"
 
 #include <spawntpl/spawntpl.hpp>
@@ -32,6 +33,10 @@ constexpr std::size_t templates = 4'000;
 
 constexpr std::string_view creation = "create ";
 
+// Of those that keep memory in the kernel, with starts that let it learn and keep what it can.
+constexpr std::size_t templates_with_memory = 16;
+constexpr int starts_of_each = 8;
+
 // Of a warm template: one that has the program loaded, and the child for the next start.
 constexpr std::size_t most_processes = 2;
 constexpr auto longest_wait = 1s;
@@ -41,17 +46,18 @@ using Holdings = nlohmann::ordered_json (*)(const Invocation& invocation,
 
 nlohmann::ordered_json of_each(const Invocation& invocation, const std::string& backend);
 nlohmann::ordered_json processes(const Invocation& invocation, const std::string& backend);
+nlohmann::ordered_json memory(const Invocation& invocation, const std::string& backend);
 
 struct Created {
     std::string_view method;
     bool by_first_start;  ///< which captures the program
-    Holdings holdings;    ///< null: what it holds cannot be told from here
+    Holdings holdings;
 };
 
 /// In the order of results. Of these, what is a method.
 constexpr std::array created_templates{
     Created{"lib-posix_spawn", false, of_each}, Created{"clone3", false, of_each},
-    Created{"warm", true, processes},           Created{"kernel-warm", true, nullptr},
+    Created{"warm", true, processes},           Created{"kernel-warm", true, memory},
     Created{"kernel", false, of_each},
 };
 
@@ -64,20 +70,24 @@ public:
           by_first_start_(by_first_start) {}
 
     std::expected<Run, std::string> run() override {
+        std::int64_t idle_before = idle_time();
         std::int64_t begin = now();
         auto program = Template::open(path_, {.backend = backend_});
+        Result<Child> child = std::unexpected(Error{});
+        if (program && by_first_start_)
+            child = program->spawn(first_);
         std::int64_t created = now();
+        std::int64_t idle = idle_time() - idle_before;
         if (!program)
             return std::unexpected(program.error().message());
         if (by_first_start_) {
-            auto child = program->spawn(first_);
-            created = now();
             if (!child)
                 return std::unexpected(child.error().message());
             if (auto status = child->wait(); !status)
                 return std::unexpected(status.error().message());
         }
-        return Run{created - begin, created - begin, ExitStatus::exited(0)};
+        std::int64_t cost = created - begin - idle;
+        return Run{cost, cost, ExitStatus::exited(0), idle};
     }
 
     std::string_view backend() const override { return backend_; }
@@ -208,6 +218,41 @@ nlohmann::ordered_json processes(const Invocation& invocation, const std::string
     return {{"processes", count}, {"process_bytes", bytes}};
 }
 
+/// Pages that belong to processes or templates, and what the kernel has to describe them: of the
+/// whole system, in bytes.
+std::int64_t memory_now() {
+    std::int64_t kib = 0;
+    for (std::string_view name : {"AnonPages:", "PageTables:", "Slab:"})
+        kib += number_after(name, "/proc/meminfo").value_or(0);
+    return 1024 * kib;
+}
+
+/// What the kernel keeps of a program that has been started several times, on average.
+nlohmann::ordered_json memory(const Invocation& invocation, const std::string& backend) {
+    std::vector<Template> kept;
+    auto add_started = [&] {
+        auto program = Template::open(invocation.path, {.backend = backend});
+        if (!program)
+            return false;
+        for (int i = 0; i < starts_of_each; ++i)
+            if (auto child = program->spawn(Command(invocation.args)); !child || !child->wait())
+                return false;
+        kept.push_back(std::move(*program));
+        return true;
+    };
+    // What the first one needs is not all its own.
+    bool enough = add_started();
+    std::int64_t before = memory_now();
+    while (enough && kept.size() <= templates_with_memory)
+        enough = add_started();
+    std::int64_t difference = memory_now() - before;
+    // Others gave back more than these took: nothing is known.
+    bool known = enough && difference >= 0;
+    return {{"kernel_bytes",
+             known ? nlohmann::ordered_json(static_cast<double>(difference) / templates_with_memory)
+                   : nlohmann::ordered_json()}};
+}
+
 const Outcome* find(const std::vector<Outcome>& outcomes, std::string_view method) {
     auto found = std::ranges::find(outcomes, method, &Outcome::method);
     return found == outcomes.end() || !found->ended ? nullptr : &*found;
@@ -236,7 +281,7 @@ void add_break_even(std::vector<Outcome>& outcomes) {
                 created.extra["break_even_" + std::string(other)] =
                     break_even(created, *start, *reference);
         auto kind = std::ranges::find(created_templates, method, &Created::method);
-        if (invocation && kind->holdings)
+        if (invocation)
             created.extra.update(kind->holdings(*invocation, created.backend));
     }
 }

@@ -20,14 +20,18 @@ NO_GAIN = 0.98
 RATIOS = {"p50": "ratio", "return_p50": "return_ratio"}
 
 
-def mark(*rows):
+# Of each median, what says whether it was confirmed.
+REPEATABLE = {"p50": "repeatable", "return_p50": "return_repeatable"}
+
+
+def mark(*rows, what="p50"):
     """Of counts that another boot, or the other half of a run, does not confirm."""
-    return "" if all(row.get("repeatable", True) for row in rows) else "*"
+    return "" if all(row.get(REPEATABLE[what], True) for row in rows) else "*"
 
 
 def median(row, what="p50"):
     """In thousands."""
-    return f"{row[what] / 1000:,.0f}{mark(row)}"
+    return f"{row[what] / 1000:,.0f}{mark(row, what=what)}"
 
 
 def figure(results, question, **wanted):
@@ -68,7 +72,7 @@ def with_interval(value, interval, marked=""):
 
 
 def ratio(row, to, interval=None, what="p50"):
-    return with_interval(row[what] / to[what], interval, mark(row, to))
+    return with_interval(row[what] / to[what], interval, mark(row, to, what=what))
 
 
 def times(results, question, slow, fast, what="p50", **wanted):

@@ -255,7 +255,7 @@ def trade(machines):
                 row["backend"] in TEMPLATES and row["program"] == ("true" if row["backend"] in KEPT else "nolibc")]
         if rows:
             said.update(row["backend"] for row in rows)
-            parts = [f"`{row['backend']}` {row['p50'] / 1000:,.1f} {UNITS[name]}{held(row)}, "
+            parts = [f"`{row['backend']}` {row['p50'] / 1000:,.1f}{mark(row)} {UNITS[name]}{waited(row)}{held(row)}, "
                      f"{pays(row, start_of(results, row))}" for row in rows]
             sentences.append(f"{name}, to create: {'; '.join(parts)}.")
     return " ".join(sentences) or MISSING
@@ -266,7 +266,15 @@ def start_of(results, row):
     return results.one("template", method=row["method"].removeprefix("create "), program=row["program"])
 
 
+def waited(row):
+    """What a count leaves out."""
+    return f" and {row['idle'] / 1e6:,.0f} ms of waiting" if row.get("idle", 0) >= 1e6 else ""
+
+
 def held(row):
+    if "kernel_bytes" in row:
+        kept = row["kernel_bytes"]
+        return f", {kept / 1024:,.0f} KiB in the kernel" if kept else ", memory not known"
     if "processes" in row:
         return f", {warm_starts.held(row)}"
     if row.get("heap_bytes") is None:
@@ -338,7 +346,7 @@ def start_tables(machines):
                   "",
                   f"| method | {' | '.join(programs)} |", "|---" + "|---:" * len(programs) + "|"]
         for method in results.methods("start"):
-            cells = [f"{median(row)} ({row['return_p50'] / 1000:,.0f})" if row else "-" for program in programs
+            cells = [f"{median(row)} ({median(row, 'return_p50')})" if row else "-" for program in programs
                      for row in [results.one("start", method=method, program=program)]]
             lines.append(f"| `{method}` | {' | '.join(cells)} |")
         lines.append("")

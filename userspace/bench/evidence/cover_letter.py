@@ -4,7 +4,7 @@
 import textwrap
 from pathlib import Path
 
-from amounts import mark
+from amounts import median
 from replaced_text import replace
 
 LETTER = Path(__file__).resolve().parents[3] / "kernel-patch/series/0000-cover-letter.patch"
@@ -28,7 +28,7 @@ one shares the descriptors and leaves them by close_range(CLOSE_RANGE_UNSHARE). 
 
 
 def cell(row):
-    return f"{row['p50'] / 1000:,.0f}{mark(row)} ({row['return_p50'] / 1000:,.0f})" if row else "-"
+    return f"{median(row)} ({median(row, 'return_p50')})" if row else "-"
 
 
 def relation(ours, row):
@@ -67,7 +67,9 @@ def what_changes_nothing(results):
     if not names:
         return ""
     listed = " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-    return f"{listed} of the caller change the figures by at most {100 * most:.1f} %."
+    apart = max(results.spread(method) for _, method in LINES) - 1
+    return (f"{listed} of the caller change the figures by at most {100 * most:.1f} %.  The same start, asked for with "
+            f"each of these, is up to {100 * apart:.1f} % apart.")
 
 
 def cost_of_a_descriptor(results):

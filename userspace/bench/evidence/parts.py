@@ -251,7 +251,8 @@ def settle(merged):
             chosen = others.pop(most_typical(of_group.values()))
             merged["results"][index] = {
                 **chosen, "p50_of_other_boots": [other["p50"] for other in others],
-                "repeatable": chosen["repeatable"] and all(agree(other["p50"], chosen["p50"]) for other in others)}
+                **{said: chosen[said] and all(agree(other[what], chosen[what]) for other in others)
+                   for what, said in amounts.REPEATABLE.items()}}
 
 
 def most_typical(methods):
