@@ -2,14 +2,16 @@
 /*
  * What a start of PROGRAM costs, from the call until it is reaped, in units of the
  * clock, which counts instructions where it is asked to: COUNT PROGRAM [ARGUMENT...].
- * Writes the median for posix_spawn(), for a warm template of the kernel whose
- * children get a memory that another child left, and for one whose children get a
- * copy of its image; and how much of each the call itself takes.  Needs root.
+ * Writes the medians, as JSON, for posix_spawn(), for a warm template of the kernel
+ * whose children get a memory that another child left, and for one whose children get
+ * a copy of its image; and how much of each the call itself takes.  The kinds take
+ * turns, and the templates' fdinfo has to confirm the kind of each start.  Needs root.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +23,37 @@
 
 #include "../../userspace/src/uapi/linux/spawn_template.h"
 
-/* Starts that come before those that count. */
-#define UNCOUNTED 6
+/* Starts of one kind before it is another one's turn, after one that does not count. */
+#define TURN 5
+/* Starts before all others: templates learn from their children, and caches fill. */
+#define FIRST 10
+/* Of which two medians may be apart, in parts of one of them. */
+#define REPEATABLE 1000
+
+#define NR_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 extern char **environ;
 
+static struct kind {
+	const char *name;
+	bool is_warm, is_recycled, is_bound;
+	int templatefd;
+	long long *whole, *call;
+} kinds[] = {
+	{.name = "posix_spawn"},
+	{.name = "recycled", .is_warm = true, .is_recycled = true},
+	{.name = "recycled", .is_warm = true, .is_recycled = true, .is_bound = true},
+	{.name = "copied", .is_warm = true},
+	{.name = "copied", .is_warm = true, .is_bound = true},
+};
+
 static char **arguments;
-static int templatefd = -1;
+
+static void fail(const char *what, const char *why)
+{
+	fprintf(stderr, "%s: %s: %s\n", arguments[0], what, why);
+	exit(1);
+}
 
 static long long now(void)
 {
@@ -40,26 +66,118 @@ static long long now(void)
 static pid_t start_by_libc(void)
 {
 	pid_t pid;
-	int error = posix_spawn(&pid, arguments[0], NULL, NULL, arguments, environ);
 
-	if (error) {
-		errno = error;
-		return -1;
-	}
-	return pid;
+	errno = posix_spawn(&pid, arguments[0], NULL, NULL, arguments, environ);
+	return errno ? -1 : pid;
 }
 
-static pid_t start_warm(void)
+static pid_t start_warm(int templatefd)
 {
 	struct spawn_template_spawn_args args = {.argv = (uintptr_t)arguments,
 						 .flags = SPAWN_TEMPLATE_INHERIT_FDS};
-	pid_t pid = syscall(473, templatefd, &args, sizeof(args));
 
-	if (pid > 0 && args.start != SPAWN_TEMPLATE_START_WARM) {
-		fprintf(stderr, "not warm: %u\n", args.start);
+	return syscall(473, templatefd, &args, sizeof(args));
+}
+
+/* What the line of the template's fdinfo counts; there has to be one. */
+static long read_count(int templatefd, const char *name)
+{
+	char path[64], text[8192];
+	const char *line;
+	ssize_t size;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", templatefd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (size < 0)
+		fail(path, strerror(errno));
+	close(fd);
+	text[size] = 0;
+	line = strstr(text, name);
+	if (!line)
+		fail("its fdinfo is without", name + 1);
+	return atol(line + strlen(name));
+}
+
+static void start_once(const struct kind *kind, long long *whole, long long *call)
+{
+	const long long begun = now();
+	const pid_t pid = kind->is_warm ? start_warm(kind->templatefd) : start_by_libc();
+	const long long returned = now();
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		fail(kind->name, strerror(errno));
+	*whole = now() - begun;
+	*call = returned - begun;
+	if (status)
+		fail(kind->name, "the program failed");
+}
+
+/* Only one that was what its kind says is worth anything. */
+static void start_proven(const struct kind *kind, long long *whole, long long *call)
+{
+	long warm, recycled;
+
+	if (!kind->is_warm) {
+		start_once(kind, whole, call);
+		return;
+	}
+	warm = read_count(kind->templatefd, "\nwarm-starts:\t");
+	recycled = read_count(kind->templatefd, "\nrecycled-starts:\t");
+	start_once(kind, whole, call);
+	if (read_count(kind->templatefd, "\nwarm-starts:\t") != warm + 1)
+		fail(kind->name, "a start was not warm");
+	if (read_count(kind->templatefd, "\nrecycled-starts:\t") != recycled + kind->is_recycled)
+		fail(kind->name, kind->is_recycled ? "a start had no memory of another one" :
+						     "a start had the memory of another one");
+}
+
+static void limit_pool(const char *limit)
+{
+	int fd = open("/proc/sys/fs/spawn_template_pool", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, limit, strlen(limit)) < 0)
+		fail("fs.spawn_template_pool", strerror(errno));
+	close(fd);
+}
+
+static int make_template(bool is_bound)
+{
+	struct spawn_template_create_args args = {
+		.flags = SPAWN_TEMPLATE_WARM | SPAWN_TEMPLATE_REQUIRE_WARM,
+		.path = (uintptr_t)arguments[0], .argv0 = (uintptr_t)arguments[0]};
+	int fd;
+
+	/* Then the captive does what each child would do a part of. */
+	if (is_bound)
+		setenv("LD_BIND_NOW", "1", 1);
+	args.envp = (uintptr_t)environ;
+	fd = syscall(472, &args, sizeof(args));
+	if (fd < 0) {
+		fprintf(stderr, "%s: %s, reason %u, detail %d\n", arguments[0],
+			strerror(errno), args.cold_reason, args.cold_detail);
 		exit(1);
 	}
-	return pid;
+	unsetenv("LD_BIND_NOW");
+	return fd;
+}
+
+static void prepare(struct kind *kind, int count)
+{
+	long long unused;
+
+	kind->whole = calloc(count, sizeof(*kind->whole));
+	kind->call = calloc(count, sizeof(*kind->call));
+	if (!kind->whole || !kind->call)
+		fail(kind->name, strerror(errno));
+	if (kind->is_warm)
+		kind->templatefd = make_template(kind->is_bound);
+	for (int i = 0; i < FIRST; i++)
+		start_once(kind, &unused, &unused);
+	if (kind->is_warm)
+		read_count(kind->templatefd, "\ntrained:\tyes");
 }
 
 static int compare(const void *left, const void *right)
@@ -69,65 +187,40 @@ static int compare(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-static void measure(const char *name, int count, pid_t (*start)(void))
+static long long median(const long long *costs, int count)
 {
-	long long *whole = calloc(count, sizeof(*whole));
-	long long *call = calloc(count, sizeof(*call));
+	long long sorted[count];
 
-	for (int i = -UNCOUNTED; i < count; i++) {
-		long long begun = now();
-		pid_t pid = start();
-		long long returned = now();
-		int status;
-
-		if (pid < 0 || waitpid(pid, &status, 0) != pid || status) {
-			fprintf(stderr, "%s: %s\n", name, strerror(errno));
-			exit(1);
-		}
-		if (i >= 0) {
-			call[i] = returned - begun;
-			whole[i] = now() - begun;
-		}
-	}
-	qsort(whole, count, sizeof(*whole), compare);
-	qsort(call, count, sizeof(*call), compare);
-	printf("\"%s\": %lld, \"%s call\": %lld", name, whole[count / 2], name, call[count / 2]);
-	free(whole);
-	free(call);
+	memcpy(sorted, costs, sizeof(sorted));
+	qsort(sorted, count, sizeof(*sorted), compare);
+	return sorted[count / 2];
 }
 
-static void limit_pool(const char *limit)
+/* Whether the first and the last half of them agree. */
+static const char *is_repeatable(const long long *costs, int count)
 {
-	int fd = open("/proc/sys/fs/spawn_template_pool", O_WRONLY | O_CLOEXEC);
+	const int half = count / 2;
+	const long long first = median(costs, half), last = median(costs + count - half, half);
 
-	if (fd < 0 || write(fd, limit, strlen(limit)) < 0) {
-		perror("fs.spawn_template_pool");
-		exit(1);
-	}
-	close(fd);
+	return llabs(first - last) * REPEATABLE <= last ? "true" : "false";
 }
 
-static void make_template(void)
+static void write_kind(const struct kind *kind, int count)
 {
-	struct spawn_template_create_args args = {
-		.flags = SPAWN_TEMPLATE_WARM | SPAWN_TEMPLATE_REQUIRE_WARM,
-		.path = (uintptr_t)arguments[0], .argv0 = (uintptr_t)arguments[0],
-		.envp = (uintptr_t)environ};
-
-	templatefd = syscall(472, &args, sizeof(args));
-	if (templatefd < 0) {
-		fprintf(stderr, "%s: %s, reason %u, detail %d\n", arguments[0],
-			strerror(errno), args.cold_reason, args.cold_detail);
-		exit(1);
-	}
+	printf("{\"start\": \"%s\", \"bound\": %s, \"n\": %d, \"p50\": %lld, \"return_p50\": %lld, "
+	       "\"repeatable\": %s, \"return_repeatable\": %s}",
+	       kind->name, kind->is_bound ? "true" : "false", count, median(kind->whole, count),
+	       median(kind->call, count), is_repeatable(kind->whole, count),
+	       is_repeatable(kind->call, count));
 }
 
 int main(int argc, char **argv)
 {
 	int count = argc > 2 ? atoi(argv[1]) : 0;
+	long long unused;
 	int output;
 
-	if (count < 1)
+	if (count < 2)
 		return 2;
 	arguments = argv + 2;
 	/* The children's is none of this program's. */
@@ -136,22 +229,25 @@ int main(int argc, char **argv)
 	dup2(open("/dev/null", O_RDWR | O_CLOEXEC), STDOUT_FILENO);
 	stdout = fdopen(output, "w");
 
-	printf("{");
-	measure("posix_spawn", count, start_by_libc);
-	for (int bound = 0; bound < 2; bound++) {
-		/* Then the captive does what each child would do a part of. */
-		if (bound)
-			setenv("LD_BIND_NOW", "1", 1);
-		make_template();
-		printf(", ");
-		measure(bound ? "recycled bound" : "recycled", count, start_warm);
-		printf(", ");
-		/* The image is what a start is known to use by now. */
-		limit_pool("0");
-		measure(bound ? "copied bound" : "copied", count, start_warm);
-		limit_pool("8");
-		close(templatefd);
+	limit_pool("8");
+	for (size_t i = 0; i < NR_KINDS; i++)
+		prepare(&kinds[i], count);
+	for (int begin = 0; begin < count; begin += TURN) {
+		for (struct kind *kind = kinds; kind < kinds + NR_KINDS; kind++) {
+			/* A template loses what it has kept only by a start while the limit is 0. */
+			limit_pool(kind->is_recycled ? "8" : "0");
+			start_once(kind, &unused, &unused);
+			for (int i = begin; i < count && i < begin + TURN; i++)
+				start_proven(kind, &kind->whole[i], &kind->call[i]);
+		}
 	}
-	printf("}\n");
+	limit_pool("8");
+
+	printf("[");
+	for (size_t i = 0; i < NR_KINDS; i++) {
+		printf(i ? ", " : "");
+		write_kind(&kinds[i], count);
+	}
+	printf("]\n");
 	return fflush(stdout) ? 1 : 0;
 }

@@ -204,23 +204,31 @@ def of_one_start(entry, starts, median):
 
 def images(target):
     """Warm starts by the system calls alone: with the memory that another child left, and with a copy."""
+    boots = [images_of_a_boot() for _ in range(1 if more_words else 1 + OTHER_BOOTS)]
+    target.write_text(json.dumps({"results": [], "images": [row for program in IMAGES for row in settle_images(
+        program, [boot[program] for boot in boots])]}))
+
+
+def images_of_a_boot():
+    """For each program a row of each kind of start, always in the same order."""
     script = "; ".join(f"{GUEST_WARM_COST} {2 if more_words else IMAGE_STARTS} {command}" for command in IMAGES.values())
     said = subprocess.run([VM, "run", "--quiet", "--icount", "--", "sh", "-ec", script],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     if said.returncode:
         raise PartError(f"{GUEST_WARM_COST}: status {said.returncode}")
-    rows = [row for program, line in zip(IMAGES, said.stdout.splitlines(), strict=True)
-            for row in image_rows(program, json.loads(line))]
-    target.write_text(json.dumps({"results": [], "images": rows}))
+    return {program: json.loads(line) for program, line in zip(IMAGES, said.stdout.splitlines(), strict=True)}
 
 
-def image_rows(program, counts):
-    """Of a name like "copied bound" and of the same with " call" each."""
-    for name in counts:
-        start, *words = name.split()
-        if words[-1:] != ["call"]:
-            yield {"program": program, "start": start, "bound": words == ["bound"], "p50": counts[name],
-                   "return_p50": counts[f"{name} call"]}
+def settle_images(program, boots):
+    """As of other starts: of the most typical boot, repeatable where all boots and both halves of its run agree."""
+    kinds = list(zip(*boots, strict=True))
+    typical = most_typical(kinds)
+    for rows in kinds:
+        chosen = rows[typical]
+        others = [row for boot, row in enumerate(rows) if boot != typical]
+        agreed = {mark: chosen[mark] and all(agree(other[what], chosen[what]) for other in others)
+                  for mark, what in (("repeatable", "p50"), ("return_repeatable", "return_p50"))}
+        yield {"program": program, **chosen, **agreed, "p50_of_other_boots": [other["p50"] for other in others]}
 
 
 def kvm(target):
