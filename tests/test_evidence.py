@@ -22,6 +22,7 @@ sys.path.insert(0, str(EVIDENCE))
 import amounts  # noqa: E402
 import answers  # noqa: E402
 import cover_letter  # noqa: E402
+import drawbacks  # noqa: E402
 import parts  # noqa: E402
 import quiet  # noqa: E402
 import readme  # noqa: E402
@@ -202,6 +203,66 @@ class EvidenceTest(unittest.TestCase):
                       "there); `clone3` +25.0 to +25.0 %, a difference in 1 of 1 shapes.", self.report)
         self.assertIn("- `clone3` to posix_spawn, by the medians: 1x16 +25.0 % [+17.6, +33.3].", self.details)
 
+    def test_others_are_only_those_that_were_asked_all_of_it(self):
+        rows = [row("vm", "fds", method, cost, parent={"fds": fds})
+                for method, costs in (("fork", (100, 900, 9_000)), ("vfork", (100, 100, 102)), ("helper", (100, 105)),
+                                      ("kernel-warm", (100, 103)))
+                for fds, cost in zip((10, 10_000, 100_000), (1_000 * cost for cost in costs), strict=False)]
+        self.assertEqual(answers.fds({"native": None, "vm": Results({"results": rows})}),
+                         "vm, 10 to 100,000 descriptors: `fork` 100 to 9,000 k, `helper`, `kernel-warm` by at most 5 % (10 to "
+                         "10,000), the others by at most 2 %.")
+
+    def test_what_cannot_start_a_static_program_is_said_to_be_not_asked(self):
+        rows = [row("native", "fds", "vfork", 100_000, parent={"fds": fds}) for fds in (10, 100)]
+        warm = [row("native", "fds", "warm", cost, program="true", pinned=True, parent={"fds": fds})
+                for fds, cost in ((10, 100_000), (10_000, 108_000))]
+        machines = {"native": Results({"results": [*rows, *warm]}), "vm": None}
+        self.assertIn("the others by less than 1 %. `warm`, of true on one CPU, by at most 8 %.", answers.fds(machines))
+        self.assertEqual(report.not_asked(machines), " (not `warm`: nolibc is static)")
+        machines["native"].rows.append(row("native", "fds", "warm", 100_000))
+        self.assertEqual(report.not_asked(machines), "")
+        self.assertIn("a helper process and ours (not `warm`: nolibc is static).", self.report)
+
+    def test_a_start_between_templates_is_the_same_start(self):
+        rows = [row("native", question, "posix_spawn", cost) for question, cost in (("start", 112_000), ("template", 177_000))]
+        self.assertAlmostEqual(Results({"results": rows}).spread("posix_spawn"), 177 / 112)
+
+    def test_questions_without_the_patched_kernel_say_so(self):
+        self.assertRegex(self.report, r"How many starts a second.*No `kernel`\.\*")
+        self.assertRegex(self.report, r"in a mix of tools.*No `kernel`\.\*")
+        self.assertNotRegex(self.report, r"What do its open descriptors cost.*No `kernel`")
+        machines = {"vm": None, "native": Results({"results": [row("native", "path", "kernel-warm", 1)]})}
+        self.assertFalse(report.without_kernel(machines, ("native-path",)))
+        self.assertFalse(report.without_kernel(machines, ()))
+
+    def test_what_is_made_of_posix_spawn_grows_with_descriptors(self):
+        rows = [row("native", "fds", method, cost, parent={"fds": fds})
+                for method, costs in (("lib-posix_spawn", (130_000, 1_040_000)), ("posix_spawn", (100_000, 900_000)))
+                for fds, cost in zip((10, 10_000), costs, strict=True)]
+        self.assertIn("- Where only posix_spawn works, a start by a template is 1.30x of it, and grows 8.00x from 10 to 10,000 "
+                      "descriptors (posix_spawn: 9.00x).",
+                      drawbacks.where_not({"native": Results({"results": rows}), "vm": None}))
+
+    def test_static_programs_and_means_of_what_keeps_something(self):
+        rows = [row("vm", "start", method, cost, program=program, mean=2 * cost if method == "kernel-warm" else cost,
+                    repeatable=method != "kernel-warm")
+                for program, costs in (("hello-static", (("kernel-warm", 104_000), ("kernel", 100_000), ("vfork", 80_000))),
+                                       ("true", (("kernel-warm", 20_000), ("posix_spawn", 100_000))))
+                for method, cost in costs]
+        machines = {"native": None, "vm": Results({"results": rows})}
+        self.assertIn(" A static program: 1.04x* of `kernel`, 1.30x* of `vfork` (vm).", warm_starts.costs(machines)[0])
+        self.assertIn("| true | 0.20x* | 0.40x* |", warm_starts.table(machines))
+        self.assertEqual(warm_starts.answers(machines),
+                         ["`kernel-warm` to posix_spawn: vm 0.20x* (true), by the means to 0.40x*."])
+
+    def test_what_pays_is_marked_as_what_it_is_made_of(self):
+        created = row("vm", "template", "create kernel", 3_000, break_even_posix_spawn=5.0, break_even_vfork=5.0)
+        rows = {method: row("vm", "template", method, 90_000, repeatable=method != "vfork")
+                for method in ("kernel", "posix_spawn", "vfork")}
+        self.assertEqual(answers.pays(created, rows), "pays after 5 (posix_spawn), after 5* (vfork)")
+        rows["kernel"]["repeatable"] = False
+        self.assertEqual(answers.pays(created, rows), "pays after 5* (posix_spawn, vfork)")
+
     def test_what_a_template_costs(self):
         self.assertIn("`clone3` 3.0 µs and 805 bytes, pays after 1 (posix_spawn), never (vfork); `kernel` 5.0 µs and 900 "
                       "bytes, 640 in the kernel, pays after 7 (vfork); `warm` 4,000.0 µs, 2 processes of 900 KiB, pays "
@@ -242,23 +303,23 @@ class EvidenceTest(unittest.TestCase):
         self.assertEqual(warm_starts.table(machines)[0],
                          "| program | `kernel-warm` vm, median | mean | `warm` vm, median | mean |")
         self.assertEqual([line.split(", until")[0] for line in warm_starts.costs(machines)[:2]], [
-            "- `kernel-warm` needs 0.50x (vm counted) of what posix_spawn needs (true)",
-            "- `warm` needs 0.70x (vm counted) of what posix_spawn needs (true)"])
+            "- `kernel-warm` needs 0.50x (vm counted) of posix_spawn's (true)",
+            "- `warm` needs 0.70x (vm counted) of posix_spawn's (true)"])
         self.assertEqual(set(warm_starts.TRAITS), set(amounts.KEPT))
 
     def test_a_gain_that_may_be_chance_never_pays(self):
         created = row("native", "template", "create clone3", 3_000, break_even_posix_spawn=5.0, break_even_vfork=2.0)
         start = row("native", "template", "clone3", 90_000, ratio={"posix_spawn": interval(0.9, 0.7, 1.1),
                                                                   "vfork": interval(0.9, 0.8, 0.95)})
-        self.assertEqual(answers.pays(created, start), "pays after 2 (vfork), never (posix_spawn)")
+        self.assertEqual(answers.pays(created, {"clone3": start}), "pays after 2 (vfork), never (posix_spawn)")
 
     def test_what_warm_costs_is_said_first(self):
         lines = [line for line in self.report.splitlines() if line.startswith("- ") and "`warm`" in line]
         self.assertEqual(lines, [
-            "- `warm` needs 3.00x [2.50, 3.50] (native) of what posix_spawn needs (true), until the child stands before its "
+            "- `warm` needs 3.00x [2.50, 3.50] (native) of posix_spawn's (true), until the child stands before its "
             "main(). It holds 2 processes of 900 KiB (native). No gain is seen for python3 0.89x [0.80, 1.10] (native); "
             "no static program can be warm.",
-            "- The next child of `warm` is made meanwhile, if a CPU is free, and is not all in the median: true, to "
+            "- The next child of `warm` is made meanwhile, on a free CPU, and not all in the median: true, to "
             "posix_spawn, 0.80x [0.60, 0.90] on one CPU (0.50x [0.45, 0.55] on all), mean 0.80x (native)."])
         self.assertIn("`warm` to posix_spawn: native 0.50x [0.45, 0.55] (true) to 0.60x [0.50, 0.70] (git), by the "
                       "means to 0.80x.", self.report)
@@ -367,8 +428,8 @@ class EvidenceTest(unittest.TestCase):
             " hello, in C                 650        70        35      280*       140"])
         self.assertEqual(calls.replace("\n", " "), "Of that the call itself takes 15 to 30* thousand, with a copy 60 to 120 "
                          "(posix_spawn(): 150).  The counts show work on one CPU, not cache misses or waiting.  They are "
-                         "medians of 20 starts, the kinds in turns; a * marks what the halves of these, or 3 boots, do not "
-                         "have alike to 0.1 %. ")
+                         "medians of 20 starts, the kinds in turns, of one of 3 boots, which are up to 0.2 % apart; a * marks "
+                         "what the halves of these starts, or the boots, do not have alike to 0.1 %. ")
         letter = self.top / "warm-letter"
         before = warm_letter.LETTER.read_text()
         letter.write_text(before)

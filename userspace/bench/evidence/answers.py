@@ -40,12 +40,22 @@ def growth(machines, question, methods):
         growing = {method: pair for method, pair in ends.items() if grows(results, *pair)}
         parts = [f"`{method}` {median(few)} to {median(many)} {UNITS[name]}" + other_span(few, many, first, last, member)
                  for method, (few, many) in growing.items()]
-        steady = [pair for method, pair in ends.items() if method not in growing]
-        if steady:
-            parts.append(f"the others {changed(steady)}")
+        parts += of_the_steady({method: pair for method, pair in ends.items() if method not in growing},
+                               first, last, member)
         sentences.append(f"{name}, {first['parent'][member]:,} to {last['parent'][member]:,} {what}: "
                          f"{', '.join(parts)}.")
     return " ".join(sentences) or MISSING
+
+
+def of_the_steady(ends, first, last, member):
+    """Those that were not asked all of it are named, before what is true of all others."""
+    spans = {}
+    for method, pair in ends.items():
+        spans.setdefault(other_span(*pair, first, last, member), {})[method] = pair
+    others = spans.pop("", {})
+    parts = [f"{', '.join(f'`{method}`' for method in pairs)} {changed(list(pairs.values()))}{span}"
+             for span, pairs in spans.items()]
+    return [*parts, *([f"the others {changed(list(others.values()))}"] if others else [])]
 
 
 def growth_table(machines):
@@ -89,7 +99,15 @@ def mappings(machines):
 
 
 def fds(machines):
-    return growth(machines, "fds", ("fork", *OTHERS))
+    return growth(machines, "fds", ("fork", *OTHERS)) + static_cannot(machines["native"])
+
+
+def static_cannot(native):
+    """What is known of a method that cannot start the small program of these questions: of true."""
+    pair = native and native.ends("fds", "fds", "warm", pinned=True, program="true")
+    if not pair or native.ends("fds", "fds", "warm"):
+        return ""
+    return f" `warm`, of true on one CPU, {changed([pair])}."
 
 
 def env(machines):
@@ -256,14 +274,14 @@ def trade(machines):
         if rows:
             said.update(row["backend"] for row in rows)
             parts = [f"`{row['backend']}` {row['p50'] / 1000:,.1f}{mark(row)} {UNITS[name]}{waited(row)}{held(row)}, "
-                     f"{pays(row, start_of(results, row))}" for row in rows]
+                     f"{pays(row, starts_of(results, row))}" for row in rows]
             sentences.append(f"{name}, to create: {'; '.join(parts)}.")
     return " ".join(sentences) or MISSING
 
 
-def start_of(results, row):
-    """A start of the template that the row is about, of the same measurement."""
-    return results.one("template", method=row["method"].removeprefix("create "), program=row["program"])
+def starts_of(results, row):
+    """By each method, of the program of the template that the row is about, of the same measurement."""
+    return {found["method"]: found for found in results.select("template", program=row["program"])}
 
 
 def waited(row):
@@ -285,16 +303,18 @@ def held(row):
     return f" and {row['heap_bytes']:,.0f} bytes{of_kernel}"
 
 
-def pays(row, start):
+def pays(row, rows):
     """After how many starts, in relation to which method: where a start gains, as far as can be seen."""
+    start = rows.get(row["method"].removeprefix("create "))
     paid, never = {}, []
     for method in ("posix_spawn", "vfork", BY_HAND):
         starts = row.get(f"break_even_{method}", "not compared")
         if starts is None or (start and starts != "not compared" and not is_seen(bounds(start, method))):
             never.append(method)
         elif starts != "not compared":
-            paid.setdefault(starts, []).append(method)
-    texts = [f"after {starts:,.0f} ({', '.join(methods)})" for starts, methods in paid.items()]
+            made_of = [row, *(rows[name] for name in (start and start["method"], method) if name in rows)]
+            paid.setdefault(f"{starts:,.0f}{mark(*made_of)}", []).append(method)
+    texts = [f"after {starts} ({', '.join(methods)})" for starts, methods in paid.items()]
     texts += [f"never ({', '.join(never)})"] if never else []
     return f"pays {', '.join(texts)}" if texts else "not compared"
 

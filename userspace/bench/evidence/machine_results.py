@@ -20,7 +20,7 @@ def is_result(root):
 
 # A start that several questions ask of, each in its own turns: the question, and what else it may vary.
 ORDINARY = {"fds": 10, "rss_mib": 0, "env": 20, "threads": 1, "extra_mappings": 0}
-ASKED_AGAIN = ("start", "fds", "rss", "env", "mappings", "threads")
+ASKED_AGAIN = ("start", "fds", "rss", "env", "mappings", "threads", "template")
 
 
 class Results:
@@ -66,9 +66,9 @@ class Results:
         row = self.one(question, **wanted)
         return row["p50"] if row else None
 
-    def ends(self, question, member_name, method):
+    def ends(self, question, member_name, method, **wanted):
         """The rows with the smallest and the largest value of what a question varies, or None."""
-        rows = sorted(self.select(question, method=method, variant=None),
+        rows = sorted(self.select(question, method=method, variant=None, **wanted),
                       key=lambda row: row["parent"][member_name])
         return (rows[0], rows[-1]) if len(rows) > 1 else None
 

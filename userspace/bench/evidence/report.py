@@ -22,28 +22,27 @@ def published_gains():
 # The question, its figures, who answers it, and the caveat.
 QUESTIONS = (
     ("How many starts a second, and how evenly?", ("native-starts",), answers.starts,
-     "One child at a time; the tail is the machine's as much as the method's."),
+     "One child at a time; the tail is the machine's, too."),
     ("What does the parent's memory cost?", ("native-rss", "vm-rss"), answers.rss,
      "fork-thp: on huge pages."),
     ("What do its mappings and threads cost?", ("native-mappings", "native-threads", "vm-mappings",
                                                  "vm-threads"), answers.mappings,
      "The threads sleep."),
     ("What do its open descriptors cost?", ("native-fds", "vm-fds"), answers.fds,
-     "All but 0 to 2 are close-on-exec duplicates of one file."),
+     "Close-on-exec duplicates of one file but 0 to 2."),
     ("What does the environment cost?", ("native-env", "vm-env"), answers.env,
      "Variables of 40 bytes."),
     ("What does a bare name cost?", ("native-path",), answers.path,
-     "Empty directories, all in the kernel's cache of names."),
+     "Empty directories, in the kernel's cache."),
     ("Do starts scale?", ("native-parallel",), answers.parallel,
-     "With more threads than CPUs one starts while another waits."),
+     "With more threads than CPUs, some wait."),
     ("What of a real program's start is the start?", ("native-start", "vm-start", "native-stages",
                                                       "vm-phases"), answers.programs,
-     "In a virtual machine libc's start-up pays for CPUID exits that no count shows."),
+     "No count shows libc's CPUID exits in a virtual machine."),
     ("What is left of it in a mix of tools?", ("native-agent",), answers.agent,
-     f"The mix is ours, of the RFC's shape: 6,144 calls, 16 in flight; the RFC's own, not public, has {published_gains()}. "
-     "`kernel` is not in it."),
+     f"Our mix of the RFC's shape: 6,144 calls, 16 in flight; the RFC's, not public, has {published_gains()}."),
     ("When does a template pay?", (), answers.trade,
-     "By the medians. The kernel's memory is the growth of all slab caches, as a mean."),
+     "By medians; the kernel's memory: growth of all slab caches, a mean."),
 )
 
 # What has one reason and is listed one by one.
@@ -51,9 +50,9 @@ MOST_NAMES = 8
 
 CANNOT_SHOW = """\
 - Counts (vm) show work: not cache or TLB misses, other CPUs, or what leaving a virtual machine costs. {boots}
-- Times (native) are of one machine, with whatever its host does. Methods take turns; questions and sizes do not:
-  compare methods.{same}
-- The patched kernel ran in the virtual machine only: its times need a machine that boots it.
+- Times (native): one machine, with whatever its host does. Methods take turns, questions and sizes do not: compare
+  methods.{same}
+- The patched kernel ran in the virtual machine only.
 """
 
 
@@ -112,8 +111,8 @@ def boots(vm):
     most = rows[spreads.index(max(spreads))]
     return (f"{len(rows)} of them, from {1 + len(most['p50_of_other_boots'])} boots, are "
             f"{100 * statistics.median(spreads):.2f} % apart in the median and {100 * max(spreads):.1f} % at most "
-            f"({most['program']} by {most['method']}); `*`: another boot, or the other half of the run, does not agree to "
-            "0.1 %; of the others there is one boot.")
+            f"({most['program']} by {most['method']}); `*`: another boot, or half of the run, is off by more than 0.1 %; "
+            "the others have one boot.")
 
 
 def same_start(machines):
@@ -140,8 +139,17 @@ def called(name, names):
     return name if len(set(machines)) < len(machines) else name.split("-")[0]
 
 
+def without_kernel(machines, names):
+    """Whether nothing of the patched kernel is in the questions that the figures are of."""
+    questions = {name.split("-", 1)[1] for name in names}
+    return bool(questions) and not any(row["question"] in questions and row["method"] in ("kernel", "kernel-warm")
+                                       for results in machines.values() if results for row in results.rows)
+
+
 def question(number, entry, machines, drawn):
     title, names, answer, caveat = entry
+    if without_kernel(machines, names):
+        caveat += " No `kernel`."
     figures = ", ".join(f"[{called(name, names)}]({name}.svg)" for name in names if name in drawn)
     return [f"{number}. **{title}** {answer(machines)} *{caveat}*" + (f" {figures}" if figures else "")]
 
@@ -193,21 +201,28 @@ def known_templates(machines):
     return [method for method in ("kernel", *answers.KEPT) if method in measured]
 
 
+def not_asked(machines):
+    """Of ours, what has no row where a property of the caller is varied."""
+    asked = {row["method"] for results in machines.values() if results for row in results.rows
+             if row["question"] in answers.PROPERTIES and not row["pinned"]}
+    names = [f"`{method}`" for method in known_templates(machines) if method not in asked]
+    return f" (not {', '.join(names)}: nolibc is static)" if names and asked else ""
+
+
 def text(machines, drawn):
     lines = ["<!-- Made by `make evidence`. -->", "# What starts cost", "",
-             "Medians of one start, exit and wait, unless something else is said; nolibc: a program of two instructions; "
-             "k: thousand instructions. {} and `clone3` are this project's; \"the others\": vfork, posix_spawn, "
-             "`safe-clone3`, a helper process, and ours. A ratio of medians of methods that took turns in time has a 95 % "
-             "interval (means have none): with 1 in it, no difference was seen; of so many, one or two miss "
-             "by chance.".format(", ".join(f"`{method}`" for method in known_templates(machines))),
+             "Medians of one start, exit and wait, unless said otherwise; nolibc: two instructions; "
+             "k: thousand instructions. {} and `clone3` are ours; \"the others\": vfork, posix_spawn, "
+             "`safe-clone3`, a helper process and ours{}. Ratios of medians in time of methods that took turns have a 95 % "
+             "interval (means: none): with 1 in it, no difference was seen; of so many, one or two miss by chance.".format(
+                 ", ".join(f"`{method}`" for method in known_templates(machines)), not_asked(machines)),
              "", *busy(machines), "## Where a template does not help", "", *drawbacks.where_not(machines), "",
              "## Questions", ""]
     for number, entry in enumerate(QUESTIONS, 1):
         lines += question(number, entry, machines, drawn)
-    lines += ["", "## What others have published", "", *literature(machines), "",
-              "On other machines: compare the direction.", "",
+    lines += ["", "## What others have published", "", "Elsewhere: compare the direction.", "", *literature(machines), "",
               "## What this cannot show", "", CANNOT_SHOW.format(boots=boots(machines["vm"]), same=same_start(machines)),
-              "All the rest, and the machines: [details](details.md)."]
+              "All else, and the machines: [details](details.md)."]
     return "\n".join(lines) + "\n"
 
 

@@ -51,11 +51,13 @@ def returns(images, start):
 def limits(rows):
     """What the figures do not show, and what was done about chance."""
     starts = min(row.get("n", 0) for row in rows)
-    boots = min(1 + len(row.get("p50_of_other_boots", ())) for row in rows)
     if not starts:
         return f"{LIMITS} No other boot has confirmed them."
-    return (f"{LIMITS} They are medians of {starts} starts, the kinds in turns; a * marks what the halves of these"
-            f"{f', or {boots} boots,' if boots > 1 else ''} do not have alike to 0.1 %.")
+    boots = [[row["p50"], *row["p50_of_other_boots"]] for row in rows]
+    spread = max((max(counts) - min(counts)) / counts[0] for counts in boots)
+    of_boots = f", of one of {len(boots[0])} boots, which are up to {100 * spread:.1f} % apart" if len(boots[0]) > 1 else ""
+    return (f"{LIMITS} They are medians of {starts} starts, the kinds in turns{of_boots}; a * marks what the halves of these "
+            f"{'starts, or the boots,' if of_boots else 'starts'} do not have alike to 0.1 %.")
 
 
 def after_the_exec(images):

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from amounts import KEPT, NO_GAIN, UNITS, bounds, is_seen, ratio, timed, times
+from amounts import KEPT, NO_GAIN, UNITS, bounds, is_seen, mark, ratio, timed, times
 
 # What a dynamic linker starts.
 DYNAMIC = ("hello", "true", "sed", "grep", "awk", "git", "bash", "python3")
@@ -34,9 +34,16 @@ def median_ratio(pair):
 
 
 def mean_ratio(pair):
-    """Or None, where there is no other."""
-    value = pair[0]["mean"] / pair[1]["mean"]
-    return value if abs(value / median_ratio(pair) - 1) > OTHER_MEAN else None
+    return pair[0]["mean"] / pair[1]["mean"]
+
+
+def mean_text(pair):
+    """Of counts that are not repeatable the mean is not, either."""
+    return f"{mean_ratio(pair):.2f}x{mark(*pair)}"
+
+
+def has_other_mean(pair):
+    return abs(mean_ratio(pair) / median_ratio(pair) - 1) > OTHER_MEAN
 
 
 def gains(pair):
@@ -63,8 +70,8 @@ def span(machines, method):
             continue
         ends = [function(gaining, key=lambda program: median_ratio(gaining[program])) for function in (min, max)]
         both = " to ".join(f"{text_of(gaining[program])} ({program})" for program in dict.fromkeys(ends))
-        means = [pair[0]["mean"] / pair[1]["mean"] for pair in gaining.values()]
-        also = f", by the means to {max(means):.2f}x" if any(mean_ratio(pair) for pair in gaining.values()) else ""
+        most = max(gaining.values(), key=mean_ratio)
+        also = f", by the means to {mean_text(most)}" if any(map(has_other_mean, gaining.values())) else ""
         sentences.append(f"{name} {both}{also}")
     return sentences
 
@@ -78,7 +85,7 @@ def table(machines):
     lines = [f"| program | {' | '.join(f'{name}, median | mean' for name in columns)} |",
              "|---" + "|---:|---:" * len(columns) + "|"]
     for program in DYNAMIC:
-        cells = [f"{text_of(column[program])} | {column[program][0]['mean'] / column[program][1]['mean']:.2f}x"
+        cells = [f"{text_of(column[program])} | {mean_text(column[program])}"
                  if program in column else "- | -" for column in columns.values()]
         lines.append(f"| {program} | {' | '.join(cells)} |")
     return lines
@@ -111,19 +118,28 @@ def costs_of(machines, method):
             if row and "processes" in row]
     nothing = joined({name: ", ".join(f"{program} {text_of(pair)}" for program, pair in pairs(results, method).items()
                                       if not gains(pair)) for name, results in machines.items()})
-    lines = [f"- `{method}` needs {caller} of what posix_spawn needs (true), until {traits.until}." +
+    lines = [f"- `{method}` needs {caller} of posix_spawn's (true), until {traits.until}." +
              (f" It holds {kept[0]}." if kept else "") +
-             (f" No gain is seen for {nothing}{traits.limit}." if nothing else "")]
+             (f" No gain is seen for {nothing}{traits.limit}." if nothing else "") + static_programs(machines, method)]
     if traits.makes_next:
         next_child = joined({name: of_true(results, method) for name, results in machines.items()})
-        lines.append(f"- The next child of `{method}` is made meanwhile, if a CPU is free, and is not all in the median: true, "
+        lines.append(f"- The next child of `{method}` is made meanwhile, on a free CPU, and not all in the median: true, "
                      f"to posix_spawn, {next_child}.")
     return lines
+
+
+def static_programs(machines, method):
+    """There is nothing linked that could be kept of them."""
+    texts = [f"{', '.join(relations)} ({name})" for name, results in machines.items()
+             for relations in [[f"{text} of `{other}`" for other in ("kernel", "vfork")
+                                for text in [times(results, "start", method, other, program="hello-static")] if text]]
+             if relations]
+    return f" A static program: {'; '.join(texts)}." if texts else ""
 
 
 def of_true(results, method):
     pair = pairs(results, method).get("true")
     if not pair:
         return None
-    mean = mean_ratio(pair)
-    return timed(results, "start", method, "posix_spawn", program="true") + (f", mean {mean:.2f}x" if mean else "")
+    return timed(results, "start", method, "posix_spawn", program="true") + (
+        f", mean {mean_text(pair)}" if has_other_mean(pair) else "")
