@@ -23,6 +23,7 @@ import amounts  # noqa: E402
 import answers  # noqa: E402
 import cover_letter  # noqa: E402
 import drawbacks  # noqa: E402
+import figures  # noqa: E402
 import parts  # noqa: E402
 import quiet  # noqa: E402
 import readme  # noqa: E402
@@ -361,6 +362,17 @@ class EvidenceTest(unittest.TestCase):
         for path in self.top.glob("*.svg"):
             xml.etree.ElementTree.parse(path)
             self.assertIn(f"]({path.name})", self.report)
+
+    def test_figures_say_in_words_and_digits_what_they_show(self):
+        text = (self.top / "vm-fds.svg").read_text()
+        for words in ("Start, exit and wait by open descriptors of the parent, counted",
+                      ">open descriptors of the parent<", ">10,000<"):
+            self.assertIn(words, text.replace("</text>", "<"))
+        for path in [*self.top.glob("*.svg"), *COMMITTED.glob("*.svg")]:
+            self.assertNotRegex(path.read_text(), r">\s*-?[0-9.]+e[+-][0-9]+\s*<")
+        self.assertEqual(figures.logarithmic("x", [None, 0, 20, 1_000_000]).splitlines()[:2],
+                         ["set logscale x", "set xrange [9.999:1e+06]"])
+        self.assertIn('set ytics ("10" 10, "100" 100, "" 20 1,', figures.logarithmic("y", [10, 10]))
 
     def test_two_pages(self):
         for text in (self.report, (COMMITTED / "report.md").read_text()):

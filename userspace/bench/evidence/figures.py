@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Draws the figures by gnuplot: SVG, readable in black and white."""
 
+import math
 import subprocess
 from pathlib import Path
 
@@ -52,6 +53,19 @@ def block(name, rows):
     return f"${name} << END\n{lines}\nEND\n"
 
 
+def logarithmic(axis, values):
+    """From one power of ten to another, all of whose digits are written: gnuplot writes 1e+06."""
+    positive = [value for value in values if value is not None and value > 0]
+    first, last = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
+    powers = range(first, max(last, first + 1) + 1)
+    named = [f'"{10 ** power if power >= 0 else 10.0 ** power:,}" {10.0 ** power:g}' for power in powers]
+    between = [f'"" {digit * 10.0 ** power:g} 1' for power in powers[:-1] for digit in range(2, 10)]
+    # Its logarithm is not exact: the name of the first power would be outside.
+    low = 0.9999 * 10.0 ** powers[0]
+    return (f"set logscale {axis}\nset {axis}range [{low:g}:{10.0 ** powers[-1]:g}]\n"
+            f"set {axis}tics ({', '.join(named + between)})\n")
+
+
 def lines(path, title, xlabel, ylabel, series, logx=True, logy=True, relative_to=None):
     """Series: a name and its points (x, y). Returns whether there was something to draw. With the name
     of one of them, their relation to it below: on a logarithmic axis those that are close are one."""
@@ -62,11 +76,12 @@ def lines(path, title, xlabel, ylabel, series, logx=True, logy=True, relative_to
     script = header(path, title, height=640 if both else 400)
     script += f'set xlabel "{xlabel}"\nset ylabel "{ylabel}"\n'
     script += "set multiplot layout 2,1\n" if both else ""
-    script += "set logscale x\n" if logx else ""
-    script += "set logscale y\n" if logy else ""
+    points = [point for line in series.values() for point in line]
+    script += logarithmic("x", [x for x, _ in points]) if logx else ""
+    script += logarithmic("y", [y for _, y in points]) if logy else ""
     script += plot_lines("s", series)
     if both:
-        script += f'unset title\nunset logscale y\nset yrange [0:{LARGEST_RELATION}]\n'
+        script += f'unset title\nunset logscale y\nset ytics autofreq\nset yrange [0:{LARGEST_RELATION}]\n'
         script += f'set ylabel "in relation to {relative_to}"\n' + plot_lines("r", relations(series, relative_to))
     gnuplot(script)
     return True
@@ -112,7 +127,8 @@ def bars(path, title, ylabel, groups, series, logy=False, stacked=False):
 def dots(path, title, ylabel, groups, series):
     """On an axis without a 0 a bar's length says nothing."""
     script = header(path, title, width=max(760, 70 * len(groups)), height=480)
-    script += f'set ylabel "{ylabel}"\nset logscale y\nset xrange [-0.5:{len(groups) - 0.5}]\n'
+    script += logarithmic("y", [value for values in series.values() for value in values])
+    script += f'set ylabel "{ylabel}"\nset xrange [-0.5:{len(groups) - 0.5}]\n'
     places = ", ".join(f"{quoted(group)} {index}" for index, group in enumerate(groups))
     script += f"set xtics rotate by -30 ({places})\nset bmargin 6\n"
     script += block("d", [[index, *(values[index] for values in series.values())] for index in range(len(groups))])
@@ -136,20 +152,22 @@ def by_property(results, question, member, methods=LINES):
 
 
 UNITS = {"native": "µs", "vm": "thousand guest instructions", "kvm": "µs"}
+# What a question varies, and what its axis and the title call it.
 PROPERTIES = {
-    "fds": ("fds", "open descriptors of the parent"),
-    "rss": ("rss_mib", "touched memory of the parent, MiB (0 at 1)"),
-    "env": ("env", "variables in the environment"),
-    "mappings": ("extra_mappings", "memory mappings of the parent beside its own (0 at 1)"),
-    "threads": ("threads", "threads of the parent"),
+    "fds": ("fds", "open descriptors of the parent", ""),
+    "rss": ("rss_mib", "touched memory of the parent", ", MiB (0 at 1)"),
+    "env": ("env", "variables in the environment", ""),
+    "mappings": ("extra_mappings", "added memory mappings of the parent", " (0 at 1)"),
+    "threads": ("threads", "threads of the parent", ""),
 }
+MACHINES = {"native": "timed", "vm": "counted", "kvm": "timed by KVM"}
 
 
 def draw_properties(machine, results, path):
-    for question, (member, label) in PROPERTIES.items():
+    for question, (member, what, unit) in PROPERTIES.items():
         yield (f"{machine}-{question}",
-               lines(path(f"{machine}-{question}"), f"Start, exit and wait, by the parent's {question} ({machine})",
-                     label, UNITS[machine],
+               lines(path(f"{machine}-{question}"), f"Start, exit and wait by {what}, {MACHINES[machine]}",
+                     what + unit, UNITS[machine],
                      by_property(results, question, member), relative_to="posix_spawn"))
 
 
@@ -158,7 +176,7 @@ def draw_programs(machine, results, path):
     series = {method: [scaled(results.p50("start", program=program, method=method))
                        for program in programs] for method in BARS}
     yield (f"{machine}-start",
-           bars(path(f"{machine}-start"), f"One start by program ({machine})",
+           bars(path(f"{machine}-start"), f"A start of each program, {MACHINES[machine]}",
                 f"start, exit and wait, {UNITS[machine]}", programs, series, logy=True))
 
 
@@ -203,7 +221,7 @@ def draw_stages(results, path):
     # Means add up, medians do not.
     series = {stage: [scaled(entry["stages"].get(stage, {}).get("avg_ns")) or 0
                       for entry in entries] for stage in STAGES}
-    yield "native-stages", bars(path("native-stages"), "Stages of a start (spawnlat, with its own cost)",
+    yield "native-stages", bars(path("native-stages"), "Stages of a start (times by spawnlat, with its own cost)",
                                 "mean, µs", groups, series, stacked=True)
 
 
