@@ -154,6 +154,12 @@ TEST(WarmFillMessage, is_checked) {
 
     for (std::size_t size = 0; size < sizeof(good); ++size)
         EXPECT_NE(decode_warm_fill(bytes(good).first(size), 0, read), nullptr) << size;
+    WarmFill all = good;
+    all.lane = warm_all_lanes;
+    all.serial = 0;
+    EXPECT_EQ(decode_warm_fill(std::as_bytes(std::span(&all, 1)), 0, read), nullptr);
+    EXPECT_EQ(read.lane, warm_all_lanes);
+    EXPECT_NE(decode_warm_fill(std::as_bytes(std::span(&all, 1)), 1, read), nullptr);
     const WarmFill two[] = {good, good};
     EXPECT_NE(decode_warm_fill(std::as_bytes(std::span(two)), 0, read), nullptr);
     auto refused = [&](std::uint32_t WarmFill::*field, std::uint32_t value) {
@@ -163,7 +169,8 @@ TEST(WarmFillMessage, is_checked) {
     };
     refused(&WarmFill::magic, 0);
     refused(&WarmFill::version, warm_version + 1);
-    refused(&WarmFill::lane, warm_lanes);
+    refused(&WarmFill::lane, warm_all_lanes);
+    refused(&WarmFill::lane, warm_all_lanes + 1);
     refused(&WarmFill::lane, 0xffffffff);
 }
 

@@ -15,7 +15,7 @@ void run(Input input) {
     if (detail::decode_warm_fill(std::as_bytes(std::span(input.rest())), fds, fill))
         return;
     require(input.rest().size() == sizeof(fill), "nothing is left over or missing");
-    require(fill.lane < detail::warm_lanes, "the lane is there");
+    require(fill.lane <= detail::warm_all_lanes, "the lane is there");
     require(fds == 0 || (fds == 1 && fill.lane == detail::warm_lane_on_demand),
             "a cgroup comes for a child of its own only");
 }

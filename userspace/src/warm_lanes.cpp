@@ -16,8 +16,9 @@ namespace spawntpl::detail {
 
 namespace {
 
-/// How many children at most are asked for at once, after a start that had to wait for one.
-constexpr int max_burst = 16;
+/// When no more children than these are left, the next ones are asked for: they can be made while
+/// these are used.
+constexpr std::ptrdiff_t few_children = warm_lane_on_demand / 4;
 
 /// How often a start begins anew with another child.
 constexpr int max_lost_children = 3;
@@ -210,6 +211,8 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
         }
         ++starts_;
         make_ahead(number);
+        // With a request on its way, its end costs a search for descriptors that are on theirs.
+        lanes_[number].last = child->release_channel();
         Started started = child->release();
         last_start.note(started.pid);
         return started;
@@ -263,24 +266,30 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
     return std::unexpected(std::nullopt);
 }
 
-/// After a start: sees to it that the next ones need not wait for their children, if this one had
-/// to. Starts follow each other closely then, or the last children still run.
+/// After a start: sees to it that the next ones need not wait for their children.
 void WarmLanes::make_ahead(std::size_t number) {
-    Lane& lane = lanes_[number];
-    if (lane.was_late) {
+    if (lanes_[number].was_late)
         if (Turn another(*this); another.lane()) {
             ask(*another.lane());
             return;
         }
-        lane.busy_starts = lane.next_burst;
-        lane.next_burst = std::min(2 * lane.next_burst, max_burst);
-    } else if (lane.busy_starts == 0) {
-        lane.next_burst = 1;
-    }
-    if (lane.busy_starts != 0) {
-        --lane.busy_starts;
-        ask(number);
-    }
+    if (are_few_left())
+        send(warm_all_lanes, 0);
+}
+
+/// Whether that is to be seen to now. As long as lanes are added, those there are make do with what
+/// is made in pauses.
+bool WarmLanes::are_few_left() {
+    std::lock_guard lock(mutex_);
+    if (open_ < warm_lane_on_demand || turns_ - filled_ < warm_lane_on_demand / 2)
+        return false;
+    std::ptrdiff_t left = 0;
+    for (std::size_t number = 0; number < open_; ++number)
+        left += !lanes_[number].busy && has_child(number);
+    if (left > few_children)
+        return false;
+    filled_ = turns_;
+    return true;
 }
 
 /// Whether the next child of a lane has been made.
@@ -292,16 +301,18 @@ bool WarmLanes::has_child(std::size_t number) const {
 /// Has the template process make the next child now, unless it is there.
 bool WarmLanes::ask(std::size_t number, std::optional<int> cgroup) {
     Lane& lane = lanes_[number];
-    WarmFill fill{.magic = warm_magic,
-                  .version = warm_version,
-                  .lane = static_cast<std::uint32_t>(number),
-                  .serial = lane.serial};
-    std::span<const int> fds(cgroup ? &*cgroup : nullptr, cgroup ? 1 : 0);
-    lane.asked = control_.send(std::as_bytes(std::span(&fill, 1)), fds);
-    // A descriptor that cannot be sent is the caller's fault.
-    if (!lane.asked && (!cgroup || errno == EPIPE || errno == ECONNRESET))
-        ended_ = true;
+    lane.asked = send(static_cast<std::uint32_t>(number), lane.serial,
+                      {cgroup ? &*cgroup : nullptr, cgroup ? std::size_t{1} : 0});
     return lane.asked;
+}
+
+bool WarmLanes::send(std::uint32_t lane, std::uint32_t serial, std::span<const int> fds) {
+    WarmFill fill{.magic = warm_magic, .version = warm_version, .lane = lane, .serial = serial};
+    bool sent = control_.send(std::as_bytes(std::span(&fill, 1)), fds);
+    // A descriptor that cannot be sent is the caller's fault.
+    if (!sent && (fds.empty() || errno == EPIPE || errno == ECONNRESET))
+        ended_ = true;
+    return sent;
 }
 
 /// On to the next child; whether the template process makes it of its own accord.

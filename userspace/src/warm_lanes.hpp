@@ -23,10 +23,11 @@ namespace spawntpl::detail {
 /// The children of a template process, until they are their callers'. Shared by threads.
 ///
 /// A lane has one child at a time that waits for its request, and numbers them. The template
-/// process makes the first one when it is asked to, and each next one when the last has ended that
-/// got a request, or when it is asked to before. Starts take the lanes in turns; of those that have
-/// a child in advance, as many are in use as there have to be for none to wait for its child. The
-/// last lane's are all made when they are asked for.
+/// process makes the first one when it is asked to, and the next ones when the last have ended that
+/// got a request and starts have paused, or when it is asked to before: starts that follow each
+/// other closely are not disturbed by it. They take the lanes in turns; of those that have a child
+/// in advance, as many are in use as there have to be for none to wait for its child. The last
+/// lane's are all made when they are asked for.
 class WarmLanes {
 public:
     /// Those of a template process that is to be started: its socket, its number, its pidfd, and
@@ -105,6 +106,8 @@ private:
 
         Started release() { return {pid_, std::move(pidfd_), std::move(broker_)}; }
 
+        WarmChannel release_channel() { return std::move(channel_); }
+
     private:
         pid_t pid_;
         Fd pidfd_;
@@ -115,19 +118,21 @@ private:
     struct Lane {
         WarmChannel channel;
         Fd theirs;
+        WarmChannel
+            last;  ///< that of the last child, closed when it is certain to have its request
         bool busy = false;
         std::uint64_t turn = 0;    ///< that was the last with this lane
         bool asked = false;        ///< for the child with this serial
         bool was_late = false;     ///< the last one, which was to be there
         std::uint32_t serial = 1;  ///< of the next child
-        int busy_starts = 0;       ///< that should find their child made, not made later
-        int next_burst = 1;        ///< how many of them, when a start has to wait the next time
     };
 
     std::expected<WaitingChild, std::optional<Answer>> next_child(std::size_t number,
                                                                   const Launch& launch);
     bool ask(std::size_t number, std::optional<int> cgroup = {});
     void make_ahead(std::size_t number);
+    bool send(std::uint32_t lane, std::uint32_t serial, std::span<const int> fds = {});
+    bool are_few_left();
     bool has_child(std::size_t number) const;
     void pass(std::size_t number, bool is_followed);
     bool hear_of_child(std::size_t number, WarmReply& reply, ReadyFds& fds);
@@ -146,9 +151,10 @@ private:
     std::atomic<bool> ended_ = false;
 
     std::array<Lane, warm_lanes> lanes_;
-    std::mutex mutex_;         ///< of the lanes' `busy` and `turn`, and of what follows
-    std::size_t open_ = 0;     ///< that many have been used, beside the one on demand
-    std::uint64_t turns_ = 0;  ///< that there have been
+    std::mutex mutex_;          ///< of the lanes' `busy` and `turn`, and of what follows
+    std::size_t open_ = 0;      ///< that many have been used, beside the one on demand
+    std::uint64_t turns_ = 0;   ///< that there have been
+    std::uint64_t filled_ = 0;  ///< how many there had been when all lanes were asked for
     std::condition_variable free_;
 };
 

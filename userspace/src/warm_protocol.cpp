@@ -133,8 +133,10 @@ const char* decode_warm_fill(std::span<const std::byte> message, std::uint32_t f
     std::memcpy(&fill, message.data(), sizeof(fill));
     if (fill.magic != warm_magic || fill.version != warm_version)
         return "another version of what asks for a child";
-    if (fill.lane >= warm_lanes)
+    if (fill.lane > warm_all_lanes)
         return "a lane that is not there";
+    if (fill.lane == warm_all_lanes && fill.serial != 0)
+        return "a child that is on all lanes";
     if (fds > (fill.lane == warm_lane_on_demand ? 1 : 0))
         return "descriptors that no child needs";
     return nullptr;

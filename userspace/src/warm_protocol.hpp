@@ -5,7 +5,7 @@
 // as if anybody had sent it. The first three are of the template process, the others of one child.
 //
 //   template process -> owner   WarmHello   what it was made of, and that it can be used
-//   owner -> template process   WarmFill    have this child on this lane
+//   owner -> template process   WarmFill    have this child on this lane, or one on each
 //   child -> owner              WarmReply   ready, with a pidfd of it and a socket to it
 //   owner -> child              WarmRequest what it is to become, with its descriptors
 //   child -> owner              WarmReply   started, or what has failed; if that is wanted
@@ -15,7 +15,8 @@
 //   owner -> broker             WarmWait    how has this child ended?
 //   broker -> owner             WarmEnd     so, and it has been reaped; or it has not yet
 //
-// When a child ends that has got its request, the template process makes the next one unasked.
+// When a child has ended that has got its request, and no start has followed for a while, the
+// template process makes the next one unasked.
 #pragma once
 
 #include "child_action.hpp"
@@ -30,7 +31,7 @@
 namespace spawntpl::detail {
 
 inline constexpr std::uint32_t warm_magic = 0x7374776d;  // "mwts"
-inline constexpr std::uint32_t warm_version = 2;
+inline constexpr std::uint32_t warm_version = 3;
 
 /// The longest message. A socket's default buffer takes it.
 inline constexpr std::size_t warm_max_request = 192 * 1024;
@@ -53,8 +54,11 @@ inline constexpr char warm_at_ready[] = "ready";
 
 /// Where a child is made and gets its request: the most that are made at once. The last one is for
 /// children that are made when they are asked for, the others have a child in advance.
-inline constexpr std::uint32_t warm_lanes = 5;
+inline constexpr std::uint32_t warm_lanes = 9;
 inline constexpr std::uint32_t warm_lane_on_demand = warm_lanes - 1;
+
+/// In the place of one of them: all whose last child has got its request.
+inline constexpr std::uint32_t warm_all_lanes = warm_lanes;
 
 /// How often the owner, who waits for an answer, looks whether one can still come.
 inline constexpr timeval warm_look_around{.tv_sec = 0, .tv_usec = 100'000};
@@ -75,8 +79,9 @@ inline constexpr int warm_child_socket = warm_socket;
 struct WarmFill {
     std::uint32_t magic;
     std::uint32_t version;
-    std::uint32_t lane;
-    std::uint32_t serial;  ///< of the child; nothing is done if there has been one with it
+    std::uint32_t lane;  ///< or warm_all_lanes
+    std::uint32_t
+        serial;  ///< of the child; nothing is done if there has been one with it. 0 for all
 };
 
 /// The first of a request. Behind it, without gaps: its WarmMove, its spawn_template_action, the

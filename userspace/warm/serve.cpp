@@ -7,6 +7,7 @@
 #include "messages.hpp"
 
 #include <cerrno>
+#include <utility>
 
 #include <linux/sched.h>
 #include <poll.h>
@@ -74,28 +75,25 @@ class Lanes {
 public:
     explicit Lanes(const detail::WarmPage& page) : page_(page) {}
 
-    /// The next child to make: one that the owner asks for, or that follows one which has ended.
+    /// The next child to make: one that the owner asks for, or that follows one which got a
+    /// request.
     Wanted next() {
         for (;;) {
-            // It may have ended, and have been reaped, before this process came to look at it.
-            for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
-                if (children_[lane].pidfd < 0 && is_to_be_followed(lane))
-                    return follow(lane);
-            pollfd wakers[detail::warm_lanes + 1];
-            wakers[detail::warm_lanes] = {
-                .fd = detail::warm_socket, .events = POLLIN, .revents = 0};
-            for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
-                wakers[lane] = {.fd = children_[lane].pidfd, .events = POLLIN, .revents = 0};
-            ppoll(wakers, detail::warm_lanes + 1, nullptr, nullptr);
-            if (wakers[detail::warm_lanes].revents != 0) {
-                Wanted wanted = receive_fill();
-                if (take(wanted))
+            if (wait()) {
+                if (Wanted wanted = receive_fill(); wanted.lane == detail::warm_all_lanes)
+                    state_ = State::fills_all;
+                else if (take(wanted))
                     return wanted;
                 continue;
             }
+            if (state_ != State::fills && state_ != State::fills_all)
+                continue;
             for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
-                if (wakers[lane].revents != 0 && is_to_be_followed(lane))
-                    return follow(lane);
+                if (is_used(lane) && (state_ == State::fills_all || has_ended(lane))) {
+                    forget(lane);
+                    return {lane, ++children_[lane].serial, -1};
+                }
+            state_ = State::rests;
         }
     }
 
@@ -108,8 +106,57 @@ public:
 private:
     struct Child {
         std::uint32_t serial = 0;
-        int pidfd = -1;
+        int pidfd = -1;  ///< or -1: it has ended
     };
+
+    enum class State {
+        rests,      ///< until a child ends
+        pauses,     ///< until no start has come for a while: what it made would be in their way
+        fills,      ///< lanes whose children have ended
+        fills_all,  ///< also those whose children still run
+    };
+
+    /// For the owner's next request, which comes before all else, and for what the state is there
+    /// for. False if there is no request.
+    bool wait() {
+        if (state_ == State::rests && is_any_due())
+            pause();
+        constexpr timespec a_while{.tv_sec = 0, .tv_nsec = 1'000'000}, none{};
+        const timespec* time = state_ == State::pauses ? &a_while : &none;
+        pollfd wakers[detail::warm_lanes + 1];
+        wakers[0] = {.fd = detail::warm_socket, .events = POLLIN, .revents = 0};
+        nfds_t count = 1;
+        if (state_ == State::rests) {
+            time = nullptr;
+            for (const Child& child : children_)
+                wakers[count++] = {.fd = child.pidfd, .events = POLLIN, .revents = 0};
+        }
+        int ready = ppoll(wakers, count, time, nullptr);
+        if (wakers[0].revents != 0)
+            return true;
+        for (nfds_t i = 1; i < count; ++i)
+            if (wakers[i].revents != 0)
+                forget(static_cast<std::uint32_t>(i - 1));
+        if (ready == 0 && state_ == State::pauses && !pause())
+            state_ = State::fills;
+        return false;
+    }
+
+    /// Whether starts have come since the last look.
+    bool pause() {
+        std::uint32_t starts = 0;
+        for (std::uint32_t taken : page_.taken)
+            starts += taken;
+        state_ = State::pauses;
+        return std::exchange(starts_, starts) != starts;
+    }
+
+    bool is_any_due() {
+        for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
+            if (children_[lane].pidfd < 0 && is_used(lane))
+                return true;
+        return false;
+    }
 
     /// False if it has been made.
     bool take(const Wanted& wanted) {
@@ -122,15 +169,15 @@ private:
         return false;
     }
 
-    /// Of a child that has ended. The owner does not know yet of one that was never used.
-    bool is_to_be_followed(std::uint32_t lane) {
-        forget(lane);
+    /// Whether the last child has got a request. The owner does not know yet of the end of one that
+    /// has not.
+    bool is_used(std::uint32_t lane) const {
         return children_[lane].serial != 0 && page_.taken[lane] == children_[lane].serial;
     }
 
-    Wanted follow(std::uint32_t lane) {
-        let_owner_run();
-        return {lane, ++children_[lane].serial, -1};
+    bool has_ended(std::uint32_t lane) const {
+        pollfd ended{.fd = children_[lane].pidfd, .events = POLLIN, .revents = 0};
+        return ended.fd < 0 || poll(&ended, 1, 0) > 0;
     }
 
     void forget(std::uint32_t lane) {
@@ -139,16 +186,10 @@ private:
         children_[lane].pidfd = -1;
     }
 
-    /// The owner would have to wait for a processor else, when it is to see that the child has
-    /// ended.
-    static void let_owner_run() {
-        constexpr timespec not_for_long{.tv_sec = 0, .tv_nsec = 50'000};
-        pollfd owner{.fd = detail::warm_socket, .events = POLLIN, .revents = 0};
-        ppoll(&owner, 1, &not_for_long, nullptr);
-    }
-
     const detail::WarmPage& page_;
     Child children_[detail::warm_lanes];
+    State state_ = State::rests;
+    std::uint32_t starts_ = 0;  ///< the sum of the serials at the last look
 };
 
 }  // namespace
