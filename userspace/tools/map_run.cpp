@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "map_run.hpp"
 
+#include "inherited_fds.hpp"
 #include "map_printer.hpp"
 #include "map_signals.hpp"
 #include "map_tally.hpp"
@@ -36,7 +37,8 @@ public:
           input_(input),
           signals_(signals),
           supervisor_(std::move(supervisor)) {
-        template_command_.inherit_fds().signal_mask(signals.saved_mask());
+        template_command_.signal_mask(signals.saved_mask());
+        pass_descriptors_on();
         // Opened once, not for each job.
         if (null_)
             template_command_.fd(STDIN_FILENO, null_.get());
@@ -98,6 +100,20 @@ private:
         program_ = std::move(*opened);
         program_name_ = name;
         return {};
+    }
+
+    /// Those that came from whoever started this program; its own are not for the jobs. Listed
+    /// once, not at each start, unless they are so many that there are backends which cannot be
+    /// told them.
+    void pass_descriptors_on() {
+        constexpr std::size_t most_named = 64;
+        auto fds = inherited_fds();
+        if (!fds || fds->size() > most_named) {
+            template_command_.inherit_fds();
+            return;
+        }
+        for (int fd : *fds)
+            template_command_.fd(fd, fd);
     }
 
     /// Each job needs some descriptors here; its own limit stays what it was.
