@@ -9,7 +9,6 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 namespace spawntpl::warm {
@@ -96,45 +95,52 @@ void WorkingSet::find() {
             add_read(mapping.begin, mapping.end, pagemap);
         else if (mapping.has("r-x") && mapping.size() <= max_code_size &&
                  has_code(mapping.begin, mapping.end))
-            read_.add(mapping.begin, mapping.size());
+            add_windows(mapping.begin, mapping.end);
     }
     if (pagemap >= 0)
         close(pagemap);
 }
 
 void WorkingSet::add_code(const void* address) {
-    if (code_count_ < code_.size())
-        code_[code_count_++] = address;
+    code_.add(static_cast<const std::byte*>(address));
 }
 
 bool WorkingSet::has_code(const std::byte* begin, const std::byte* end) const {
-    for (std::size_t i = 0; i < code_count_; ++i)
-        if (code_[i] >= begin && code_[i] < end)
+    for (const std::byte* address : code_)
+        if (address >= begin && address < end)
             return true;
     return false;
 }
 
+/// Not by madvise(2), which looks at each page for itself afterwards. A file that has been cut
+/// short ends the child here, before it has a request.
 void WorkingSet::populate() const {
-    written_.populate(MADV_POPULATE_WRITE);
-    read_.populate(MADV_POPULATE_READ);
-    for (std::size_t i = 0; i < code_count_; ++i)
-        static_cast<void>(*static_cast<const volatile char*>(code_[i]));
+    for (const Run& run : written_)
+        for (std::size_t at = 0; at < run.size; at += page_size) {
+            volatile std::byte& byte = run.begin[at];
+            byte = byte;
+        }
+    auto look_at = [](const std::byte* address) {
+        static_cast<void>(*const_cast<const volatile std::byte*>(address));
+    };
+    for (const std::byte* address : read_)
+        look_at(address);
+    for (const std::byte* address : code_)
+        look_at(address);
 }
 
-bool WorkingSet::Runs::add(std::byte* begin, std::size_t size) {
-    if (count_ != 0 && runs_[count_ - 1].begin + runs_[count_ - 1].size == begin) {
-        runs_[count_ - 1].size += size;
+/// False if there is no room.
+bool WorkingSet::add_written(std::byte* page) {
+    if (Run* last = written_.last(); last && last->begin + last->size == page) {
+        last->size += page_size;
         return true;
     }
-    if (count_ == runs_.size())
-        return false;
-    runs_[count_++] = {begin, size};
-    return true;
+    return written_.add({page, page_size});
 }
 
-void WorkingSet::Runs::populate(int advice) const {
-    for (std::size_t i = 0; i < count_; ++i)
-        madvise(runs_[i].begin, runs_[i].size, advice);
+void WorkingSet::add_windows(const std::byte* begin, const std::byte* end) {
+    while (begin < end && read_.add(begin))
+        begin += window_size - reinterpret_cast<std::uintptr_t>(begin) % window_size;
 }
 
 void WorkingSet::add_written(std::byte* begin, std::byte* end, int pagemap) {
@@ -147,8 +153,7 @@ void WorkingSet::add_written(std::byte* begin, std::byte* end, int pagemap) {
         if (!read_entries(pagemap, at, entries, count))
             return;
         for (std::size_t i = 0; i < count; ++i, at += page_size)
-            if (is_own(entries[i]) &&
-                (++found > max_pages_of_mapping || !written_.add(at, page_size)))
+            if (is_own(entries[i]) && (++found > max_pages_of_mapping || !add_written(at)))
                 return;
     }
 }
@@ -161,8 +166,7 @@ void WorkingSet::add_read(std::byte* begin, std::byte* end, int pagemap) {
         if (next > end)
             next = end;
         if (is_any_present(pagemap, at, next) &&
-            (++found > max_windows_of_mapping ||
-             !read_.add(at, static_cast<std::size_t>(next - at))))
+            (++found > max_windows_of_mapping || !read_.add(at)))
             return;
         at = next;
     }

@@ -28,33 +28,43 @@ private:
         std::size_t size;
     };
 
-    class Runs {
+    /// Some of a kind, as many as there is room for: few enough to cost less than a program that
+    /// uses none of them can notice.
+    template <typename Item, std::size_t most>
+    class Few {
     public:
-        /// Behind the last one, or as a part of it. False if there is no room.
-        bool add(std::byte* begin, std::size_t size);
+        /// False if there is no room.
+        bool add(Item item) {
+            if (count_ == most)
+                return false;
+            items_[count_++] = item;
+            return true;
+        }
 
-        /// For madvise(2).
-        void populate(int advice) const;
+        Item* last() { return count_ == 0 ? nullptr : &items_[count_ - 1]; }
+
+        const Item* begin() const { return items_.data(); }
+
+        const Item* end() const { return items_.data() + count_; }
 
     private:
-        // Few enough to cost less than a program that uses none of them can notice.
-        std::array<Run, 32> runs_;
+        std::array<Item, most> items_;
         std::size_t count_ = 0;
     };
 
+    bool add_written(std::byte* page);
     void add_written(std::byte* begin, std::byte* end, int pagemap);
+    void add_windows(const std::byte* begin, const std::byte* end);
     void add_read(std::byte* begin, std::byte* end, int pagemap);
     bool has_code(const std::byte* begin, const std::byte* end) const;
 
     static constexpr std::size_t max_pages_of_mapping = 16;
     static constexpr std::size_t max_windows_of_mapping = 4;
-    static constexpr std::size_t max_code = 32;
     static constexpr std::size_t max_code_size = 256 * 1024;
 
-    Runs written_;
-    Runs read_;
-    std::array<const void*, max_code> code_;
-    std::size_t code_count_ = 0;
+    Few<Run, 32> written_;
+    Few<const std::byte*, 64> read_;  ///< one address of what the kernel maps at once
+    Few<const std::byte*, 32> code_;
 };
 
 }  // namespace spawntpl::warm
