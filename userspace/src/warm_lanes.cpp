@@ -211,8 +211,7 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
         }
         ++starts_;
         make_ahead(number);
-        // With a request on its way, its end costs a search for descriptors that are on theirs.
-        lanes_[number].last = child->release_channel();
+        hear_ahead();
         Started started = child->release();
         last_start.note(started.pid);
         return started;
@@ -227,6 +226,10 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
     std::size_t number, const Launch& launch) {
     const std::optional<int>& cgroup = launch.command().attributes().cgroup;
     Lane& lane = lanes_[number];
+    lane.was_late = false;
+    if (lane.ready[0])
+        return WaitingChild(page_->children[number][lane.serial % 2], std::move(lane.ready[0]),
+                            std::move(lane.ready[1]), broker_);
     bool in_advance = lane.asked;
     if (!in_advance && !ask(number, cgroup)) {
         int error = errno;
@@ -290,6 +293,28 @@ bool WarmLanes::are_few_left() {
         return false;
     filled_ = turns_;
     return true;
+}
+
+/// Takes what children in advance have said. Their sockets are on their way until then, and as long
+/// as any is, the kernel searches all that are for some that nobody can reach whenever one is
+/// closed: by the child, too, that has just been started.
+void WarmLanes::hear_ahead() {
+    std::lock_guard lock(mutex_);
+    for (std::size_t number = 0; number < open_; ++number) {
+        Lane& lane = lanes_[number];
+        if (lane.busy || lane.ready[0] || !has_child(number))
+            continue;
+        WarmReply reply{};
+        ReadyFds fds;
+        if (!hear_what_is_there(lane, reply, fds) || reply.step == WarmStep::clone)
+            continue;
+        if (reply.step == WarmStep::ready && fds[0] && fds[1]) {
+            lane.ready = std::move(fds);
+        } else {
+            kill_unheard(number);
+            pass(number, false);
+        }
+    }
 }
 
 /// Whether the next child of a lane has been made.
@@ -381,8 +406,9 @@ bool WarmLanes::child_may_come(std::size_t number) {
 void WarmLanes::end_child(std::size_t number) {
     Lane& lane = lanes_[number];
     WarmReply reply{};
-    ReadyFds fds;
-    hear_what_is_there(lane, reply, fds);
+    ReadyFds fds = std::move(lane.ready);
+    if (!fds[0])
+        hear_what_is_there(lane, reply, fds);
     lane.channel.close();
     if (fds[0] && !broker_)
         kill_and_reap(fds[0]);

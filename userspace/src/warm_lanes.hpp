@@ -106,8 +106,6 @@ private:
 
         Started release() { return {pid_, std::move(pidfd_), std::move(broker_)}; }
 
-        WarmChannel release_channel() { return std::move(channel_); }
-
     private:
         pid_t pid_;
         Fd pidfd_;
@@ -118,8 +116,7 @@ private:
     struct Lane {
         WarmChannel channel;
         Fd theirs;
-        WarmChannel
-            last;  ///< that of the last child, closed when it is certain to have its request
+        ReadyFds ready;  ///< of the next child, if that has been heard already
         bool busy = false;
         std::uint64_t turn = 0;    ///< that was the last with this lane
         bool asked = false;        ///< for the child with this serial
@@ -131,6 +128,7 @@ private:
                                                                   const Launch& launch);
     bool ask(std::size_t number, std::optional<int> cgroup = {});
     void make_ahead(std::size_t number);
+    void hear_ahead();
     bool send(std::uint32_t lane, std::uint32_t serial, std::span<const int> fds = {});
     bool are_few_left();
     bool has_child(std::size_t number) const;
