@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -36,7 +38,23 @@ bool ends_soon(pid_t pid) {
     return ready > 0;
 }
 
+pid_t parent_of(const std::filesystem::path& process) {
+    std::ifstream status(process / "status");
+    for (std::string word; status >> word;)
+        if (pid_t parent; word == "PPid:" && status >> parent)
+            return parent;
+    return 0;
+}
+
 }  // namespace
+
+std::set<pid_t> children() {
+    std::set<pid_t> pids;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc"))
+        if (parent_of(entry.path()) == getpid())
+            pids.insert(std::atoi(entry.path().filename().c_str()));
+    return pids;
+}
 
 std::expected<OwnProcess, std::string> OwnProcess::start(
     const std::function<void(const Fd& socket)>& serve) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <expected>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 
@@ -36,6 +37,9 @@ private:
     pid_t pid_;
     Fd socket_;
 };
+
+/// Of this process: those that run, and those that nobody has waited for.
+std::set<pid_t> children();
 
 /// One whole message, or the reason why there is none.
 std::expected<void, std::string> receive(const Fd& socket, std::span<std::byte> message);

@@ -2,7 +2,9 @@
 #include "trade.hpp"
 
 #include "clock.hpp"
+#include "cpu_time.hpp"
 #include "idle_time.hpp"
+#include "own_process.hpp"
 #include "programs.hpp"
 
 #include <spawntpl/spawntpl.hpp>
@@ -37,9 +39,9 @@ constexpr std::string_view creation = "create ";
 constexpr std::size_t templates_with_memory = 16;
 constexpr int starts_of_each = 8;
 
-// Of a warm template: one that has the program loaded, and the child for the next start.
-constexpr std::size_t most_processes = 2;
-constexpr auto longest_wait = 1s;
+// As many children as there can be wait for starts that follow each other closely.
+constexpr int starts_before_all_wait = 100;
+constexpr auto until_all_wait = 200ms;
 
 using Holdings = nlohmann::ordered_json (*)(const Invocation& invocation,
                                             const std::string& backend);
@@ -177,40 +179,21 @@ nlohmann::ordered_json of_each(const Invocation& invocation, const std::string& 
             {"fds", each(after.fds - before.fds)}};
 }
 
-std::set<pid_t> children() {
-    std::set<pid_t> pids;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        if (number_after("PPid:", entry.path() / "status") == getpid())
-            pids.insert(std::atoi(entry.path().filename().c_str()));
-    }
-    return pids;
-}
-
-/// Those that are there besides, as soon as there are as many as there can be: the child for the
-/// next start is made when the last one has begun.
-std::set<pid_t> children_beside(const std::set<pid_t>& others) {
-    std::set<pid_t> pids;
-    for (auto waited = 0ms; waited < longest_wait; waited += 10ms) {
-        pids = children();
-        std::erase_if(pids, [&](pid_t pid) { return others.contains(pid); });
-        if (pids.size() >= most_processes)
-            break;
-        std::this_thread::sleep_for(10ms);
-    }
-    return pids;
-}
-
-/// What a warm template holds: processes, with the child for the next start.
+/// What a warm template holds: processes, with the children for the next starts.
 nlohmann::ordered_json processes(const Invocation& invocation, const std::string& backend) {
     const std::set<pid_t> others = children();
     auto program = Template::open(invocation.path, {.backend = backend});
     if (!program)
         return nlohmann::ordered_json::object();
-    if (auto child = program->spawn(Command(invocation.args)); !child || !child->wait())
-        return nlohmann::ordered_json::object();
+    for (int i = 0; i < starts_before_all_wait; ++i)
+        if (auto child = program->spawn(Command(invocation.args)); !child || !child->wait())
+            return nlohmann::ordered_json::object();
+    std::this_thread::sleep_for(until_all_wait);
     std::int64_t count = 0;
     std::int64_t bytes = 0;
-    for (pid_t pid : children_beside(others)) {
+    for (pid_t pid : children()) {
+        if (others.contains(pid))
+            continue;
         auto kib = number_after("Pss:", "/proc/" + std::to_string(pid) + "/smaps_rollup");
         count += kib.has_value();
         bytes += 1024 * kib.value_or(0);
@@ -267,9 +250,21 @@ nlohmann::ordered_json break_even(const Outcome& created, const Outcome& start,
     return std::ceil(static_cast<double>(created.ended->p50) / gain);
 }
 
+/// Of starts, not of creations.
+void add_cpu_time(Outcome& outcome, const Invocation& invocation) {
+    const Method* method = find_method(outcome.method);
+    if (!outcome.ended || !method)
+        return;
+    auto runner = method->prepare(invocation);
+    auto time = runner ? cpu_time_of_a_start(**runner) : std::nullopt;
+    outcome.extra["cpu_ns"] = time ? nlohmann::ordered_json(*time) : nlohmann::ordered_json();
+}
+
 void add_break_even(std::vector<Outcome>& outcomes) {
     auto invocation = resolve(find_program(outcomes.front().program)->words);
     for (Outcome& created : outcomes) {
+        if (invocation)
+            add_cpu_time(created, *invocation);
         if (!created.ended || !created.method.starts_with(creation))
             continue;
         const std::string method = created.method.substr(creation.size());

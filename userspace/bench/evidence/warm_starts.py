@@ -123,8 +123,9 @@ def costs_of(machines, method):
              (f" No gain is seen for {nothing}{traits.limit}." if nothing else "") + static_programs(machines, method)]
     if traits.makes_next:
         next_child = joined({name: of_true(results, method) for name, results in machines.items()})
-        lines.append(f"- The next child of `{method}` is made meanwhile, on a free CPU, and not all in the median: true, "
-                     f"to posix_spawn, {next_child}.")
+        whole = joined({name: cpu_time(results, method) for name, results in machines.items()})
+        lines.append(f"- The next children of `{method}` are made between starts, not in the median: true, to posix_spawn, "
+                     f"{next_child}" + (f"; of CPU time, all included, {whole}" if whole else "") + ".")
     return lines
 
 
@@ -135,6 +136,13 @@ def static_programs(machines, method):
                                 for text in [times(results, "start", method, other, program="hello-static")] if text]]
              if relations]
     return f" A static program: {'; '.join(texts)}." if texts else ""
+
+
+def cpu_time(results, method):
+    """Of all processes that have to do with a start of true."""
+    times_of = [row and row.get("cpu_ns") for name in (method, "posix_spawn")
+                for row in [results and results.one("template", method=name, program="true")]]
+    return f"{times_of[0] / times_of[1]:.2f}x" if all(times_of) else None
 
 
 def of_true(results, method):
