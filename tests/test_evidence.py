@@ -196,7 +196,7 @@ class EvidenceTest(unittest.TestCase):
         self.assertIn("`clone3` 1.00x [0.70, 0.90] and 1.00x [0.60, 0.90].", self.report)
 
     def test_a_prepared_environment_is_one_thing_here_and_another_there(self):
-        self.assertIn("- No gain of a prepared environment is seen by `clone3`, as the exec copies it again (question 5).",
+        self.assertIn("- No gain of a prepared environment is seen by `clone3`, as the exec copies it (question 5).",
                       self.report)
         self.assertIn("Prepared, to inherited, of 1,000: `clone3` 0.97x [0.79, 1.18] (native), `kernel` 0.50x (vm).",
                       self.report)

@@ -14,8 +14,8 @@ def where_not(machines):
             lines.append("- " + text.format(*values))
 
     vm, native = machines["vm"], machines["native"]
-    line(f"Against a careful start by hand on a stock kernel (`{BY_HAND}`: shared descriptors, left by "
-         "close_range; all signals and errors handled) the system call alone is {} at 10 descriptors and {} at 10,000, "
+    line(f"Against a careful start by hand (`{BY_HAND}`, on a stock kernel: shared descriptors, left by "
+         "close_range; signals and errors handled) the system call alone is {} at 10 descriptors and {} at 10,000, "
          "the library with it {} and {}{}.",
          *(times(vm, "fds", method, BY_HAND, fds=fds) for method in ("raw-kernel", "kernel") for fds in (10, 10_000)),
          f", of git {of_git}" if (of_git := times(vm, "start", "kernel", BY_HAND, program="git")) else "")
@@ -55,11 +55,11 @@ def real_programs(machines):
                      for text in [times(machines[name], "start", method, "posix_spawn", program=program)] if text]
         if relations:
             parts.append(f"by `{method}`, {how}, {', '.join(relations)}")
-    return [f"- Real programs, to posix_spawn: {'; '.join(parts)}. The rest is the program's own."] if parts else []
+    return [f"- Real programs, to posix_spawn: {'; '.join(parts)}."] if parts else []
 
 
 def prepared_environment(machines):
     """What it gains elsewhere is an answer to its own question."""
     if saved_by_preparing(machines["native"], "clone3") != 0:
         return []
-    return ["- No gain of a prepared environment is seen by `clone3`, as the exec copies it again (question 5)."]
+    return ["- No gain of a prepared environment is seen by `clone3`, as the exec copies it (question 5)."]

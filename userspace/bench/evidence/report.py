@@ -49,8 +49,8 @@ QUESTIONS = (
 MOST_NAMES = 8
 
 CANNOT_SHOW = """\
-- Counts (vm) show work: not cache or TLB misses, other CPUs, or what leaving a virtual machine costs. {boots}
-- Times (native): one machine, with whatever its host does. Methods take turns, questions and sizes do not: compare
+- Counts (vm) show work: not cache or TLB misses, other CPUs, or exits of a virtual machine. {boots}
+- Times (native): one machine and its host. Methods take turns, questions and sizes do not: compare
   methods.{same}
 - The patched kernel ran in the virtual machine only.
 """
