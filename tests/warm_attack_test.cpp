@@ -482,7 +482,7 @@ TEST_F(WarmAttack, too_few_descriptors_for_a_template_process) {
     rlimit old;
     getrlimit(RLIMIT_NOFILE, &old);
     const rlimit few{.rlim_cur = 64, .rlim_max = old.rlim_max};
-    constexpr std::size_t enough = 32;
+    constexpr std::size_t enough = 40;
     bool warm = false;
     for (std::size_t left = 0; left <= enough; ++left) {
         {
