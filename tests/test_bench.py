@@ -305,7 +305,8 @@ class BenchTest(unittest.TestCase):
         # Captured by a first start; what is held then is not in this process.
         if warm := rows.get(("true", "create warm")):
             self.assertNotIn("heap_bytes", warm)
-            self.assertIn(warm["processes"], (1, 2))
+            # The template process, and at most eight children that wait for their start.
+            self.assertIn(warm["processes"], range(1, 10))
             self.assertGreater(warm["process_bytes"], 4096)
             self.assertGreater(warm["p50"], rows["true", "warm"]["p50"])
         gain = rows["nolibc", "posix_spawn"]["p50"] - rows["nolibc", "clone3"]["p50"]
