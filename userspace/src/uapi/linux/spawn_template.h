@@ -204,7 +204,8 @@ struct spawn_template_rlimit {
  * @SPAWN_TEMPLATE_STEP_CLONE: Creating the process, in its cgroup, or its pidfd.
  * @SPAWN_TEMPLATE_STEP_OPEN: Finding or opening the executable.
  * @SPAWN_TEMPLATE_STEP_EXEC: Executing it.
- * @SPAWN_TEMPLATE_STEP_WARM: Capturing the image of a warm template.
+ * @SPAWN_TEMPLATE_STEP_WARM: Capturing the image of a warm template, or starting
+ *                            from it what is not to be started otherwise.
  */
 enum spawn_template_step {
 	SPAWN_TEMPLATE_STEP_NONE		= 0,
@@ -414,15 +415,20 @@ struct spawn_template_create_args {
  * SPAWN_TEMPLATE_CGROUP
  *     &spawn_template_spawn_args.cgroup holds a descriptor: the child is born
  *     in that cgroup, as with CLONE_INTO_CGROUP.
+ *
+ * SPAWN_TEMPLATE_ONLY_WARM
+ *     Where the start would be cold, fail at SPAWN_TEMPLATE_STEP_WARM with
+ *     EOPNOTSUPP; &spawn_template_spawn_args.start says why.
  */
 #define SPAWN_TEMPLATE_INHERIT_FDS	(1ULL << 0)
 #define SPAWN_TEMPLATE_NOWAIT		(1ULL << 1)
 #define SPAWN_TEMPLATE_CGROUP		(1ULL << 2)
+#define SPAWN_TEMPLATE_ONLY_WARM	(1ULL << 3)
 
 /**
  * struct spawn_template_spawn_args - how spawn_template_spawn() starts a child
- * @flags: SPAWN_TEMPLATE_INHERIT_FDS, SPAWN_TEMPLATE_NOWAIT and
- *         SPAWN_TEMPLATE_CGROUP or 0.
+ * @flags: SPAWN_TEMPLATE_INHERIT_FDS, SPAWN_TEMPLATE_NOWAIT,
+ *         SPAWN_TEMPLATE_CGROUP and SPAWN_TEMPLATE_ONLY_WARM or 0.
  * @pidfd: Address of an int that receives a close-on-exec pidfd of the child,
  *         or 0.  After a failure the int is -1 or untouched.
  * @argv: Address of the argument vector, as for execve(2).
@@ -440,7 +446,8 @@ struct spawn_template_create_args {
  *              Not read.
  * @error_index: Written after a failure: the number of the failed action, or
  *               -1 where @error_step is another one.  Not read.
- * @start: Written after a success: one of &enum spawn_template_start.  Not read.
+ * @start: Written after a success, and where a cold start is refused: one of
+ *         &enum spawn_template_start.  Not read.
  * @reserved2: 0.
  */
 struct spawn_template_spawn_args {
