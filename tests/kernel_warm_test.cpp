@@ -117,20 +117,21 @@ constexpr const char* not_ready = "!the kernel does not copy a program that has 
 constexpr Choice choices[] = {
     {"", Warm::never, false, "kernel"},
     {"", Warm::allowed, false, "kernel-warm"},
-    {"", Warm::required, false, "warm"},
+    {"", Warm::required, false, "kernel-warm"},
     {"", Warm::never, true, "kernel"},
     {"", Warm::allowed, true, "warm"},
     {"", Warm::required, true, "warm"},
     {"kernel", Warm::never, false, "kernel"},
     {"kernel", Warm::allowed, false, "kernel-warm"},
-    {"kernel", Warm::required, false, "warm"},
+    {"kernel", Warm::required, false, "kernel-warm"},
+    {"kernel", Warm::required, true, "warm"},
     {"kernel", Warm::allowed, true, "warm"},
     {"kernel-warm", Warm::never, false, "kernel-warm"},
     {"kernel-warm", Warm::allowed, false, "kernel-warm"},
-    {"kernel-warm", Warm::required, false, "!it may start a child cold"},
+    {"kernel-warm", Warm::required, false, "kernel-warm"},
     {"kernel-warm", Warm::never, true, not_ready},
     {"kernel-warm", Warm::allowed, true, not_ready},
-    {"kernel-warm", Warm::required, true, "!it may start a child cold"},
+    {"kernel-warm", Warm::required, true, not_ready},
     {"warm", Warm::never, false, "warm"},
     {"warm", Warm::allowed, false, "warm"},
     {"warm", Warm::required, false, "warm"},
@@ -212,6 +213,35 @@ TEST_F(KernelWarm, arguments_without_room_are_started_cold_by_the_kernel) {
     // The image is as good as it was.
     expect_warm(program);
     EXPECT_THAT(starts_of_images(), ElementsAre(2));
+}
+
+TEST_F(KernelWarm, what_is_required_to_be_warm_is_not_started_cold_by_the_kernel) {
+    Command large({std::string(130'000, 'x')});
+    auto only = value_or_throw(
+        Template::open("/bin/true", {.backend = "kernel-warm", .warm = Warm::required}));
+    expect_warm(only);
+    auto refused = only.spawn(large);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, std::errc::not_supported);
+    EXPECT_EQ(refused.error().step, Step::choose_backend);
+    EXPECT_THAT(refused.error().message(), HasSubstr("do not fit into the image"));
+    expect_warm(only);
+    EXPECT_THAT(starts_of_images(), ElementsAre(2));
+
+    // A process cannot start what is larger still, but something else.
+    auto both = value_or_throw(Template::open("/bin/true", {.warm = Warm::required}));
+    expect_warm(both);
+    EXPECT_EQ(how(both, large).first, "warm");
+    refused = both.spawn(Command(large).args({std::string(130'000, 'y')}));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message(), HasSubstr("; kernel-warm: "));
+    EXPECT_EQ(how(both, Command().no_new_privileges()).first, "warm");
+    expect_warm(both, Command().parent_death_signal(SIGTERM));
+
+    auto child = value_or_throw(Template::open(payload("exit0"), {.warm = Warm::required}));
+    expect_warm(child);
+    EXPECT_THAT(Template::open("/usr/bin/ldd", {.warm = Warm::required}).error().message(),
+                HasSubstr("the program is a script"));
 }
 
 TEST_F(KernelWarm, caller_that_changes_is_started_cold_once_and_captured_anew) {

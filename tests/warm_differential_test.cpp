@@ -445,7 +445,7 @@ constexpr std::pair<const char*, const char*> refusing[] = {
 
 TEST_F(Differential, programs_that_refuse_are_those_of_the_manual) {
     for (const auto& [program, reason] : refusing) {
-        auto opened = Template::open(program, {.warm = Warm::required});
+        auto opened = Template::open(program, {.backend = "warm"});
         if (!opened && opened.error().step == Step::resolve_program)
             continue;
         ASSERT_FALSE(opened) << program;

@@ -58,7 +58,7 @@ TEST_F(WarmTest, programs_that_are_never_warm) {
 }
 
 TEST_F(WarmTest, required_is_an_error_where_it_cannot_be) {
-    auto program = Template::open(payload("exit0"), {.warm = Warm::required});
+    auto program = Template::open(payload("exit0"), {.backend = "clone3", .warm = Warm::required});
     ASSERT_FALSE(program);
     EXPECT_EQ(program.error().code, std::errc::not_supported);
     EXPECT_EQ(program.error().step, Step::choose_backend);
@@ -229,7 +229,7 @@ TEST_F(WarmTest, captures_anew_as_often_as_it_is_told) {
     constexpr timespec two_milliseconds{.tv_sec = 0, .tv_nsec = 2'000'000};
     auto template_processes = [&](Recapture recapture) {
         auto program = value_or_throw(
-            Template::open("/bin/true", {.warm = Warm::required, .recapture = recapture}));
+            Template::open("/bin/true", {.backend = "warm", .recapture = recapture}));
         std::set<pid_t> seen;
         for (int i = 0; i < 6; ++i) {
             EXPECT_TRUE(start(program).success());

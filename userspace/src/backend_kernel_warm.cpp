@@ -80,18 +80,20 @@ private:
         std::uint64_t earlier = image->count_start();
         std::uint32_t how = SPAWN_TEMPLATE_START_COLD;
         auto started = start_from(image->fd(), launch, actions, &how);
-        if (!started)
+        if (how == SPAWN_TEMPLATE_START_COLD)  // not even refused
             return started;
         if (how == SPAWN_TEMPLATE_START_WARM) {
             if (earlier == 0)
                 kept.prove();
             return started;
         }
-        started->why_cold = describe_cold(how);
+        std::string why = describe_cold(how);
         // What has served was worth its price; what never does is not to be made again and again.
         if (!is_of_this_start(how))
-            kept.drop(image, started->why_cold,
-                      earlier == 0 ? Kept::Price::doubled : Kept::Price::same);
+            kept.drop(image, why, earlier == 0 ? Kept::Price::doubled : Kept::Price::same);
+        if (!started)
+            return std::unexpected(not_warm(std::move(why)));
+        started->why_cold = std::move(why);
         return started;
     }
 

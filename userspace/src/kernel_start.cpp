@@ -59,6 +59,8 @@ Result<Started> start_from(const Fd& fd, const Launch& launch, const ActionList&
     // How a child was started is known only when its program runs.
     if (launch.command().attributes().return_early && !how)
         flags |= SPAWN_TEMPLATE_NOWAIT;
+    if (launch.program().only_warm && how)
+        flags |= SPAWN_TEMPLATE_ONLY_WARM;
     int pidfd = -1;
     spawn_template_spawn_args args{
         .flags = flags,
@@ -76,13 +78,13 @@ Result<Started> start_from(const Fd& fd, const Launch& launch, const ActionList&
         .reserved2 = 0,
     };
     pid_t pid = spawn_template_spawn(fd.get(), args);
+    if (how)
+        *how = args.start;
     if (pid < 0) {
         Error error = start_error(errno, args, actions, launch);
         add_details(error, launch);
         return std::unexpected(std::move(error));
     }
-    if (how)
-        *how = args.start;
     return Started{pid, above_stdio(pidfd)};
 }
 

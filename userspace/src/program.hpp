@@ -31,6 +31,7 @@ struct Program {
     Fd fd;             ///< the descriptor, where it was given by one
     std::optional<PreparedEnvironment> env{};
     bool warm_required = false;                            ///< there is no other way
+    bool only_warm = false;                                ///< nor may the kernel take one
     bool broker = false;                                   ///< see TemplateOptions
     Recapture recapture{};                                 ///< see TemplateOptions
     std::optional<std::vector<std::string>> ready_args{};  ///< see TemplateOptions

@@ -3,6 +3,7 @@
 
 #include <spawntpl/template.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <mutex>
@@ -46,29 +47,42 @@ std::string forced_backend(const TemplateOptions& options) {
     return forced ? forced : "";
 }
 
+/// Whether starts go to the backend "kernel-warm" that are to be warm, or may be.
+bool asks_kernel(const TemplateOptions& options, std::string_view forced) {
+    // What a broker has are children of the template process.
+    return options.warm != Warm::never && !options.broker &&
+           (forced.empty() || forced == detail::kernel_backend().name());
+}
+
+/// What starts if none of warm_backends_for() does.
 Result<std::vector<const detail::Backend*>> backends_for(const TemplateOptions& options) {
     std::string forced = forced_backend(options);
-    if (options.warm != Warm::required)
+    if (options.warm != Warm::required || forced == detail::kernel_warm_backend().name())
         return detail::choose_backends(forced);
-    // The kernel starts cold by itself what it cannot start warm, and cannot be told not to.
-    if (forced == detail::kernel_warm_backend().name())
-        return std::unexpected(Error{.code = {ENOTSUP, std::generic_category()},
-                                     .step = Step::choose_backend,
-                                     .path = forced,
-                                     .detail = "it may start a child cold"});
-    return detail::choose_backends(detail::warm_backend().name());
+    auto backends = detail::choose_backends(detail::warm_backend().name());
+    if (!asks_kernel(options, forced))
+        return backends;
+    // It can do some things that the other one cannot.
+    auto of_kernel = detail::choose_backends(detail::kernel_warm_backend().name());
+    if (!backends)
+        return of_kernel ? of_kernel : backends;
+    if (of_kernel)
+        backends->push_back(of_kernel->front());
+    return backends;
 }
 
 /// The warm backends to try before those, the preferred first.
 std::vector<const detail::Backend*> warm_backends_for(const TemplateOptions& options) {
     std::string forced = forced_backend(options);
-    if (options.warm != Warm::allowed || forced == detail::kernel_warm_backend().name() ||
+    if (options.warm == Warm::never || forced == detail::kernel_warm_backend().name() ||
         forced == detail::warm_backend().name())
         return {};
-    // What a broker has are children of the template process.
-    if (!options.broker && (forced.empty() || forced == detail::kernel_backend().name()))
-        return {&detail::kernel_warm_backend(), &detail::warm_backend()};
-    return {&detail::warm_backend()};
+    std::vector<const detail::Backend*> backends;
+    if (asks_kernel(options, forced))
+        backends.push_back(&detail::kernel_warm_backend());
+    if (options.warm == Warm::allowed)
+        backends.push_back(&detail::warm_backend());
+    return backends;
 }
 
 bool wants_another_backend(const Error& error) {
@@ -92,14 +106,16 @@ Error unsupported(detail::FeatureSet missing, std::string_view backend) {
 struct Template::State {
     detail::Program program;
     Command command;
-    std::vector<std::unique_ptr<Way>> ways;
+    std::vector<std::shared_ptr<Way>> ways;
 
-    // Where a start may be warm, but need not.
-    std::vector<std::unique_ptr<Way>> warm_ways;
+    // To be tried before those.
+    std::vector<std::shared_ptr<Way>> warm_ways;
     std::string why_never_warm;  ///< empty if there is a way
 
     static Result<Template> prepare(Result<detail::Program> program,
                                     const TemplateOptions& options);
+    void add_warm_way(const detail::Backend& backend);
+    Result<void> prepare_ways();
 
     /// The first that can do what @p command asks for.
     Result<const Way*> way_for(const Command& command) const {
@@ -136,6 +152,8 @@ struct Template::State {
                         const detail::Starter& starter) const {
         std::string why_not_warm = why_never_warm;
         for (const auto& warm : warm_ways) {
+            if (warm.get() == &way)
+                continue;
             std::string_view name = warm->backend().name();
             auto started = start_warm(*warm, launch);
             if (started)
@@ -143,15 +161,19 @@ struct Template::State {
             if (!wants_another_backend(started.error()))
                 return std::unexpected(std::move(started.error()));
             // Where there is but one, it need not be named.
-            if (warm_ways.size() > 1)
+            if (warm_ways.size() > 1 || program.only_warm)
                 why_not_warm.append(why_not_warm.empty() ? "" : "; ").append(name).append(": ");
             why_not_warm += started.error().detail;
             if (started.error().code == std::errc::resource_unavailable_try_again)
                 break;
         }
         auto started = starter.start(launch);
-        if (!started)
-            return std::unexpected(std::move(started.error()));
+        if (!started) {
+            Error& error = started.error();
+            if (program.only_warm && !why_not_warm.empty() && wants_another_backend(error))
+                error.detail += "; " + why_not_warm;
+            return std::unexpected(std::move(error));
+        }
         return say(std::move(*started), way.backend().name(), std::move(why_not_warm));
     }
 
@@ -199,6 +221,7 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
     auto state = std::make_shared<State>(std::move(*program), options.command);
     state->program.broker = options.broker;
     state->program.warm_required = backends->front()->only_on_request();
+    state->program.only_warm = options.warm == Warm::required;
     if (options.recapture.starts != 0)
         state->program.recapture.starts = options.recapture.starts;
     if (options.recapture.age.count() != 0)
@@ -214,18 +237,40 @@ Result<Template> Template::State::prepare(Result<detail::Program> program,
     }
     state->program.ready_args = options.ready_args;
     for (const detail::Backend* backend : *backends)
-        state->ways.push_back(std::make_unique<Way>(*backend));
-    for (const detail::Backend* backend : warm_backends) {
-        if (auto found = detail::choose_backends(backend->name()))
-            state->warm_ways.push_back(std::make_unique<Way>(*backend));
-        else
-            state->why_never_warm = found.error().detail;
-    }
-    if (!state->warm_ways.empty())
+        state->ways.push_back(std::make_shared<Way>(*backend));
+    for (const detail::Backend* backend : warm_backends)
+        state->add_warm_way(*backend);
+    if (!state->warm_ways.empty() || state->program.only_warm)
         state->why_never_warm.clear();
-    if (auto starter = state->ways.front()->prepared(state->program); !starter)
-        return std::unexpected(std::move(starter.error()));
+    if (Result<void> able = state->prepare_ways(); !able)
+        return std::unexpected(std::move(able.error()));
     return Template(std::move(state));
+}
+
+void Template::State::add_warm_way(const detail::Backend& backend) {
+    auto found = detail::choose_backends(backend.name());
+    if (!found) {
+        why_never_warm = found.error().detail;
+        return;
+    }
+    auto same =
+        std::ranges::find_if(ways, [&](const auto& way) { return &way->backend() == &backend; });
+    warm_ways.push_back(same != ways.end() ? *same : std::make_shared<Way>(backend));
+}
+
+/// The first one has to work or, where there is no cold one, any.
+Result<void> Template::State::prepare_ways() {
+    Result<void> able;
+    for (auto way = ways.begin(); way != ways.end(); way = ways.erase(way)) {
+        auto starter = (*way)->prepared(program);
+        if (starter)
+            return {};
+        if (able)
+            able = std::unexpected(std::move(starter.error()));
+        if (!program.only_warm || !wants_another_backend(able.error()))
+            break;
+    }
+    return able;
 }
 
 Result<Child> Template::spawn(const Command& command) const {

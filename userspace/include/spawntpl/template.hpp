@@ -28,7 +28,7 @@ namespace spawntpl {
 enum class Warm {
     never,     ///< nothing of it is loaded
     allowed,   ///< where a child would have all that it has otherwise; see Child::why_not_warm()
-    required,  ///< a start that cannot be warm is ENOTSUP, with the reason; not by the kernel
+    required,  ///< a start that cannot be warm is ENOTSUP, with the reason
 };
 
 /// When a warm Template captures its program anew, which costs as much as some starts: what its
@@ -50,7 +50,7 @@ struct TemplateOptions {
     /// here, or cannot do it, is an error.
     std::string backend{};
 
-    /// Whether children may start warm. The backend "warm" is the same as Warm::required.
+    /// Whether children may start warm. The backend "warm" is Warm::required without the kernel.
     Warm warm = Warm::never;
 
     /// How long the children of a warm Template are copies of the same process.
