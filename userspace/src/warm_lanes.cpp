@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <sched.h>
 #include <sys/mman.h>
@@ -22,6 +23,12 @@ constexpr std::ptrdiff_t few_children = warm_lane_on_demand / 4;
 
 /// How often a start begins anew with another child.
 constexpr int max_lost_children = 3;
+
+/// -1 if it has no place in a cpu_set_t.
+int this_cpu() {
+    int cpu = sched_getcpu();
+    return cpu < CPU_SETSIZE ? cpu : -1;
+}
 
 WarmLanes::Answer judge(const WarmReply& reply, const WarmMessage& message) {
     if (reply.step == WarmStep::refused)
@@ -56,14 +63,15 @@ void WarmLanes::WaitingChild::enter_group(pid_t group) const {
     setpgid(pid_, group);
 }
 
-void WarmLanes::WaitingChild::bind_to_this_cpu() const {
-    int cpu = sched_getcpu();
-    if (cpu < 0 || cpu >= CPU_SETSIZE)
-        return;
-    cpu_set_t this_one;
-    CPU_ZERO(&this_one);
-    CPU_SET(cpu, &this_one);
-    sched_setaffinity(pid_, sizeof(this_one), &this_one);
+void WarmLanes::WaitingChild::bind(int cpu) const {
+    cpu_set_t set;
+    if (cpu < 0) {
+        std::memset(&set, 0xff, sizeof(set));
+    } else {
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+    }
+    sched_setaffinity(pid_, sizeof(set), &set);
 }
 
 bool WarmLanes::WaitingChild::hear(WarmReply& reply) const {
@@ -91,6 +99,7 @@ std::string WarmLanes::open() {
     if (page == MAP_FAILED)
         return "no memory in common: " + std::generic_category().message(errno);
     page_ = static_cast<WarmPage*>(page);
+    page_->cpu = -1;
     return {};
 }
 
@@ -177,7 +186,8 @@ private:
 WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& launch) {
     Turn turn(*this, launch.command().attributes().cgroup.has_value());
     const std::size_t number = *turn.lane();
-    const bool waits = last_start.is_waited_for();
+    const int cpu = last_start.is_waited_for() ? this_cpu() : -1;
+    page_->cpu = cpu;
     for (int lost = 0; lost < max_lost_children && !ended_; ++lost) {
         // Of a child without it nobody would know how it ends.
         if (broker_ && broker_->has_ended())
@@ -191,12 +201,11 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
             pass(number, false);
             continue;
         }
+        place(*child, number, cpu);
         pass(number, number != warm_lane_on_demand);
         // One of another pid namespace has no number.
         if (pid_t group = getpgrp(); !message.can_fail() && group != 0)
             child->enter_group(group);
-        if (waits)
-            child->bind_to_this_cpu();
         if (!child->channel().send(message.bytes(), message.fds())) {
             int error = errno;
             if (error == EPIPE || error == ECONNRESET)
@@ -267,6 +276,13 @@ std::expected<WarmLanes::WaitingChild, std::optional<WarmLanes::Answer>> WarmLan
     if (reply.step == WarmStep::ready)
         return std::unexpected(launch.clone_error(EMFILE));
     return std::unexpected(std::nullopt);
+}
+
+/// Where a caller waits for its child, that wakes up where the caller falls asleep: a processor
+/// that sleeps itself takes longer to wake up. Mostly it was born there.
+void WarmLanes::place(const WaitingChild& child, std::size_t number, int cpu) const {
+    if (page_->bound[number] != cpu)
+        child.bind(cpu);
 }
 
 /// After a start: sees to it that the next ones need not wait for their children.

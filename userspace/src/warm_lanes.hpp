@@ -97,9 +97,8 @@ private:
         /// At once, not when it comes to it: the group may be waited for, get a signal, or end.
         void enter_group(pid_t group) const;
 
-        /// Until it has its request, of which it frees itself: a processor that sleeps takes longer
-        /// to wake up than the caller to fall asleep.
-        void bind_to_this_cpu() const;
+        /// To one CPU, or to none: -1. Until it has its request, of which it frees itself.
+        void bind(int cpu) const;
 
         /// Waits for its answer to the request; false if there will be none.
         bool hear(WarmReply& reply) const;
@@ -130,6 +129,7 @@ private:
     void make_ahead(std::size_t number);
     void hear_ahead();
     bool send(std::uint32_t lane, std::uint32_t serial, std::span<const int> fds = {});
+    void place(const WaitingChild& child, std::size_t number, int cpu) const;
     bool are_few_left();
     bool has_child(std::size_t number) const;
     void pass(std::size_t number, bool is_followed);

@@ -186,6 +186,13 @@ struct WarmPage {
     /// The serial of the last child that was to get a request.
     volatile std::uint32_t taken[warm_lanes];
 
+    /// Where the next start is likely to be, by a caller who waits for its child; -1: not known.
+    /// What a child has run on has to hear of its end, so it is made there.
+    volatile std::int32_t cpu;
+
+    /// What the last child was bound to at its birth; -1: to none.
+    volatile std::int32_t bound[warm_lanes];
+
     // Written before there is a template process: where it is; and of the first entries of its
     // environment, in their order, which ones it is to keep, and which where it does not know what
     // was asked for. Beside those that were asked for, others are the first start's own.

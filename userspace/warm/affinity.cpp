@@ -18,8 +18,8 @@ std::size_t get(Set& set) {
 }
 
 template <typename Set>
-void ask_for(const Set& set) {
-    syscall(SYS_sched_setaffinity, 0, set.size(), set.data());
+bool ask_for(const Set& set) {
+    return syscall(SYS_sched_setaffinity, 0, set.size(), set.data()) == 0;
 }
 
 }  // namespace
@@ -34,6 +34,22 @@ void Affinity::take() {
     if (get(now) == size_ && now == own_)
         return;
     wanted_ = own_;
+    ask_for(wanted_);
+}
+
+void Affinity::bind(int cpu) {
+    if (cpu == bound_)
+        return;
+    Set one{};
+    auto number = static_cast<std::size_t>(cpu);
+    if (cpu >= 0 && number / 8 < one.size()) {
+        one[number / 8] = static_cast<unsigned char>(1U << number % 8);
+        if (ask_for(one)) {
+            bound_ = cpu;
+            return;
+        }
+    }
+    bound_ = -1;
     ask_for(wanted_);
 }
 

@@ -97,6 +97,12 @@ public:
         }
     }
 
+    /// Where the next child is to be made; -1: anywhere. While starts come, in their way nowhere.
+    int cpu() {
+        std::uint32_t starts = count_starts();
+        return std::exchange(starts_, starts) == starts ? page_.cpu : -1;
+    }
+
     /// The child of a lane has been made.
     void set(std::uint32_t lane, long pid) {
         forget(lane);
@@ -144,11 +150,16 @@ private:
 
     /// Whether starts have come since the last look.
     bool pause() {
+        std::uint32_t starts = count_starts();
+        state_ = State::pauses;
+        return std::exchange(starts_, starts) != starts;
+    }
+
+    std::uint32_t count_starts() const {
         std::uint32_t starts = 0;
         for (std::uint32_t taken : page_.taken)
             starts += taken;
-        state_ = State::pauses;
-        return std::exchange(starts_, starts) != starts;
+        return starts;
     }
 
     bool is_any_due() {
@@ -207,6 +218,8 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
         for (std::size_t i = handlers.size(); i-- != 0;)
             if (handlers[i].prepare)
                 handlers[i].prepare();
+        affinity.bind(lanes.cpu());
+        page.bound[lane] = affinity.bound();
         long pid = clone_sibling(page.children[lane][serial % 2], image.thread_id(), cgroup);
         int error = errno;
         if (pid == 0)
