@@ -5,6 +5,7 @@
 #include "birth.hpp"
 #include "hello.hpp"
 #include "messages.hpp"
+#include "rehearsals.hpp"
 
 #include <cerrno>
 #include <utility>
@@ -57,7 +58,8 @@ void leave_directory_and_group() {
 struct Wanted {
     std::uint32_t lane;
     std::uint32_t serial;
-    int cgroup;  ///< or -1
+    int cgroup;       ///< or -1
+    bool in_advance;  ///< nobody waits for it
 };
 
 /// Does not return if the owner asks for what nobody would.
@@ -67,7 +69,7 @@ Wanted receive_fill() {
     if (!message.whole ||
         decode_warm_fill(message.bytes, static_cast<std::uint32_t>(message.fds.size()), fill))
         _exit(1);
-    return {fill.lane, fill.serial, message.fds.empty() ? -1 : message.fds[0]};
+    return {fill.lane, fill.serial, message.fds.empty() ? -1 : message.fds[0], false};
 }
 
 /// The lanes, and the last child of each.
@@ -91,7 +93,7 @@ public:
             for (std::uint32_t lane = 0; lane < detail::warm_lanes; ++lane)
                 if (is_used(lane) && (state_ == State::fills_all || has_ended(lane))) {
                     forget(lane);
-                    return {lane, ++children_[lane].serial, -1};
+                    return {lane, ++children_[lane].serial, -1, true};
                 }
             state_ = State::rests;
         }
@@ -107,6 +109,12 @@ public:
     void set(std::uint32_t lane, long pid) {
         forget(lane);
         children_[lane].pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    }
+
+    /// Whether the last child has got a request. The owner does not know yet of the end of one that
+    /// has not.
+    bool is_used(std::uint32_t lane) const {
+        return children_[lane].serial != 0 && page_.taken[lane] == children_[lane].serial;
     }
 
 private:
@@ -180,12 +188,6 @@ private:
         return false;
     }
 
-    /// Whether the last child has got a request. The owner does not know yet of the end of one that
-    /// has not.
-    bool is_used(std::uint32_t lane) const {
-        return children_[lane].serial != 0 && page_.taken[lane] == children_[lane].serial;
-    }
-
     bool has_ended(std::uint32_t lane) const {
         pollfd ended{.fd = children_[lane].pidfd, .events = POLLIN, .revents = 0};
         return ended.fd < 0 || poll(&ended, 1, 0) > 0;
@@ -213,8 +215,13 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
     Affinity affinity;
     affinity.take();
     Lanes lanes(page);
+    // Not on the stack, of which children use what is next.
+    static Rehearsals rehearsals;
+    static const WorkingSet nothing{};
     for (;;) {
-        auto [lane, serial, cgroup] = lanes.next();
+        auto [lane, serial, cgroup, in_advance] = lanes.next();
+        rehearsals.look(memory);
+        const bool rehearses = in_advance && rehearsals.is_next();
         for (std::size_t i = handlers.size(); i-- != 0;)
             if (handlers[i].prepare)
                 handlers[i].prepare();
@@ -223,7 +230,7 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
         long pid = clone_sibling(page.children[lane][serial % 2], image.thread_id(), cgroup);
         int error = errno;
         if (pid == 0)
-            return Birth(image, memory, affinity, lane, serial).run(handlers);
+            return Birth(image, rehearses ? nothing : memory, affinity, lane, serial).run(handlers);
         for (const ForkHandler& handler : handlers)
             if (handler.in_parent)
                 handler.in_parent();
@@ -231,6 +238,10 @@ detail::WarmPlan serve(Image& image, WorkingSet& memory, const char* why_not,
             close(cgroup);
         if (pid > 0) {
             lanes.set(lane, pid);
+            if (rehearses)
+                rehearsals.begin(static_cast<pid_t>(pid));
+            if (rehearses && lanes.is_used(lane))
+                rehearsals.begin_anew();
         } else {
             WarmReply reply{.magic = detail::warm_magic,
                             .serial = serial,

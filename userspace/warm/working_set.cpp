@@ -15,8 +15,6 @@ namespace spawntpl::warm {
 
 namespace {
 
-constexpr std::size_t page_size = 4096;
-
 /// What the kernel maps of a file at once, where a part of it is looked at.
 constexpr std::size_t window_size = 16 * page_size;
 
@@ -99,6 +97,27 @@ void WorkingSet::find() {
     }
     if (pagemap >= 0)
         close(pagemap);
+}
+
+void WorkingSet::learn(std::span<std::byte* const> pages) {
+    Lines maps("/proc/self/maps");
+    if (!maps.is_open())
+        return;
+    written_ = {};
+    read_ = {};
+    code_ = {};
+    std::size_t written = 0;
+    while (const char* line = maps.next()) {
+        Mapping mapping(line);
+        const bool is_private = mapping.rights[3] == 'p';
+        for (std::byte* page : pages)
+            if (page < mapping.begin || page >= mapping.end)
+                continue;
+            else if (mapping.has("rw-") && is_private && written < max_pages_learned)
+                written += add_written(page);
+            else if ((mapping.has("r--") || mapping.has("r-x")) && mapping.inode != 0)
+                read_.add(page);
+    }
 }
 
 void WorkingSet::add_code(const void* address) {

@@ -7,6 +7,8 @@
 
 namespace spawntpl::warm {
 
+inline constexpr std::size_t page_size = 4096;
+
 /// Memory that every child is likely to use: it is made the child's own before there is a request,
 /// at once, and not page by page while the program runs.
 class WorkingSet {
@@ -18,6 +20,9 @@ public:
     /// Code that every program runs through; to be called before find(), which adds all of an
     /// object that is small.
     void add_code(const void* address);
+
+    /// These pages, in ascending order, instead: children have looked at them.
+    void learn(std::span<std::byte* const> pages);
 
     /// In a child.
     void populate() const;
@@ -59,11 +64,12 @@ private:
     bool has_code(const std::byte* begin, const std::byte* end) const;
 
     static constexpr std::size_t max_pages_of_mapping = 16;
+    static constexpr std::size_t max_pages_learned = 96;
     static constexpr std::size_t max_windows_of_mapping = 4;
     static constexpr std::size_t max_code_size = 256 * 1024;
 
-    Few<Run, 32> written_;
-    Few<const std::byte*, 64> read_;  ///< one address of what the kernel maps at once
+    Few<Run, 64> written_;
+    Few<const std::byte*, 128> read_;  ///< one address of what the kernel maps at once
     Few<const std::byte*, 32> code_;
 };
 
