@@ -94,6 +94,8 @@ void WorkingSet::find() {
         else if (mapping.has("r-x") && mapping.size() <= max_code_size &&
                  has_code(mapping.begin, mapping.end))
             add_windows(mapping.begin, mapping.end);
+        else if (mapping.has("r-x") && mapping.inode != 0)
+            add_ends(mapping.begin, mapping.end);
     }
     if (pagemap >= 0)
         close(pagemap);
@@ -158,8 +160,18 @@ bool WorkingSet::add_written(std::byte* page) {
 }
 
 void WorkingSet::add_windows(const std::byte* begin, const std::byte* end) {
-    while (begin < end && read_.add(begin))
-        begin += window_size - reinterpret_cast<std::uintptr_t>(begin) % window_size;
+    // The first one begins with the mapping, and is as long as the others.
+    for (const std::byte* at = begin; at < end && read_.add(at);) {
+        std::size_t into = at == begin ? 0 : reinterpret_cast<std::uintptr_t>(at) % window_size;
+        at += window_size - into;
+    }
+}
+
+/// Where the linker puts what runs at an object's end: exit(3) comes there, if nobody else does.
+void WorkingSet::add_ends(const std::byte* begin, const std::byte* end) {
+    read_.add(begin);
+    if (end - begin > static_cast<std::ptrdiff_t>(window_size))
+        read_.add(end - page_size);
 }
 
 void WorkingSet::add_written(std::byte* begin, std::byte* end, int pagemap) {

@@ -60,6 +60,7 @@ private:
     bool add_written(std::byte* page);
     void add_written(std::byte* begin, std::byte* end, int pagemap);
     void add_windows(const std::byte* begin, const std::byte* end);
+    void add_ends(const std::byte* begin, const std::byte* end);
     void add_read(std::byte* begin, std::byte* end, int pagemap);
     bool has_code(const std::byte* begin, const std::byte* end) const;
 
