@@ -25,7 +25,7 @@ class WarmBudget(unittest.TestCase):
 
     # Of posix_spawn: by a process, by the kernel. The process makes the next children in pauses,
     # which are not in it.
-    PARTS = {"hello": (0.40, 0.60), "true": (0.43, 0.66), "sed": (0.41, 0.63)}
+    PARTS = {"hello": (0.36, 0.60), "true": (0.39, 0.66), "sed": (0.35, 0.63)}
 
     def test_warm_start_costs_a_part_of_posix_spawn(self):
         with tempfile.TemporaryDirectory(prefix="spawntpl-test.") as directory:
