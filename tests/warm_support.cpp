@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 #include <system_error>
 
@@ -74,10 +76,13 @@ std::vector<pid_t> WarmTest::wait_for_children(std::size_t count) {
 }
 
 pid_t WarmTest::template_process() {
-    for (pid_t pid : children())
-        if (read_file("/proc/" + std::to_string(pid) + "/environ").find("SPAWNTPL_WARM=") !=
-            std::string::npos)
+    for (pid_t pid : children()) {
+        // A child of it that waits for its start may have ended by now.
+        std::ifstream environment("/proc/" + std::to_string(pid) + "/environ");
+        std::string entries((std::istreambuf_iterator<char>(environment)), {});
+        if (entries.find("SPAWNTPL_WARM=") != std::string::npos)
             return pid;
+    }
     return -1;
 }
 
