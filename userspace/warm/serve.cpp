@@ -146,6 +146,9 @@ private:
                 wakers[count++] = {.fd = child.pidfd, .events = POLLIN, .revents = 0};
         }
         int ready = ppoll(wakers, count, time, nullptr);
+        // More than the limit of descriptors that somebody has set: the owner comes first.
+        if (ready < 0 && errno == EINVAL)
+            ready = ppoll(wakers, count = 1, time, nullptr);
         if (wakers[0].revents != 0)
             return true;
         for (nfds_t i = 1; i < count; ++i)
