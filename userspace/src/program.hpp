@@ -30,7 +30,7 @@ struct Program {
     std::string path;  ///< absolute; empty for a program given by a descriptor
     Fd fd;             ///< the descriptor, where it was given by one
     std::optional<PreparedEnvironment> env{};
-    bool warm_required = false;                            ///< there is no other way
+    bool warm_required = false;                            ///< there is no cold one
     bool only_warm = false;                                ///< nor may the kernel take one
     bool broker = false;                                   ///< see TemplateOptions
     Recapture recapture{};                                 ///< see TemplateOptions
