@@ -96,7 +96,7 @@ class BenchTest(unittest.TestCase):
                                 path=f"{self.top}:/usr/bin:/bin")
         methods = {row["method"] for row in written["results"]}
         self.assertLessEqual({"fork", "vfork", "raw-clone3", "safe-clone3", "posix_spawn", "helper",
-                              "python", "lib-posix_spawn", "clone3"}, methods)
+                              "python", "fork-server", "lib-posix_spawn", "clone3"}, methods)
         # Seven samples in two turns, the first start of which does not count.
         self.assertEqual((self.top / "git.starts").stat().st_size, 9 * len(methods))
 
@@ -110,6 +110,37 @@ class BenchTest(unittest.TestCase):
         for row in written["not_measured"]:
             self.assertTrue(row["unavailable"])
             self.assertIn("nolibc", row["reason"])
+
+    def test_a_fork_server_serves_what_is_linked_when_it_starts(self):
+        written, _ = self.bench("--method", "fork-server", "--program", "nolibc", "--program", "hello-static",
+                                "--program", "hello", "--program", "true", "--n", "1", status=1)
+        self.assertEqual([row["program"] for row in written["results"]], ["hello", "true"])
+        self.assertEqual([row["program"] for row in written["not_measured"]], ["nolibc", "hello-static"])
+        for row in written["not_measured"]:
+            self.assertTrue(row["unavailable"])
+            self.assertIn("the program is static", row["reason"])
+
+    def test_children_of_a_fork_server_are_the_benchmarks_and_see_nothing_of_it(self):
+        self.tool("git", "#!/bin/sh\nreadlink /proc/$PPID/exe >$0.parent\nenv >$0.env\nls /proc/$$/fd >$0.fds\n"
+                         "grep SigBlk /proc/self/status >$0.signals\n")
+        command = [PROGRAM, "bench", "--method", "fork-server", "--program", "git", "--n", "1"]
+        result = subprocess.run([sys.executable, "-c", ADOPT, *command], capture_output=True, text=True,
+                                env=dict(os.environ, PATH=f"{self.top}:/usr/bin:/bin"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual((self.top / "git.parent").read_text(), f"{PROGRAM.resolve()}\n")
+        self.assertNotRegex((self.top / "git.env").read_text(), "(?m)^LD_")
+        # The shell has the script itself as another one, from 10 on.
+        self.assertEqual([fd for fd in (self.top / "git.fds").read_text().split() if int(fd) < 10], ["0", "1", "2"])
+        self.assertEqual(int((self.top / "git.signals").read_text().split()[1], 16) & 1 << signal.SIGINT - 1, 0)
+
+    def test_a_program_that_does_not_become_a_fork_server_is_not_measured(self):
+        # A script, so only its start can tell; the program that reads it is static.
+        self.tool("git", f"#!{ROOT}/build/bin/payloads/hello-static\n")
+        written, _ = self.bench("--method", "fork-server", "--program", "git", "--n", "1",
+                                path=f"{self.top}:/usr/bin:/bin", status=1)
+        (row,) = written["not_measured"]
+        self.assertTrue(row["unavailable"])
+        self.assertIn("without becoming a server", row["reason"])
 
     def test_a_parent_of_another_process_has_the_same_shape(self):
         self.tool("git", "#!/bin/sh\nls /proc/$PPID/fd | wc -l >$0.fds\nenv -0 | tr -cd '\\0' |"
@@ -272,6 +303,7 @@ class BenchTest(unittest.TestCase):
         for options, refused in ((("path", "--program", "true"), "--program true"),
                                  (("path", "--fds", "10"), "--fds 10"),
                                  (("path", "--method", "raw-kernel"), "--method raw-kernel"),
+                                 (("path", "--method", "fork-server"), "--method fork-server"),
                                  (("parallel", "--rss-mib", "5"), "--rss-mib 5"),
                                  (("parallel", "--method", "fork-thp"), "--method fork-thp"),
                                  (("agent", "--method", "vfork"), "--method vfork"),
@@ -456,15 +488,16 @@ class BenchTest(unittest.TestCase):
         self.assertEqual(process.returncode, -signal.SIGINT)
         self.assertEqual(list(temporary.iterdir()), [])
 
-    def test_an_interrupt_of_the_terminal_is_not_pythons(self):
+    def test_an_interrupt_of_the_terminal_is_the_benchmarks(self):
         # As from a terminal, all processes get it: this one once.
         self.tool("stat", f"#!/bin/sh\ntrap '' INT\nmkdir {self.top}/came 2>/dev/null && kill -s INT 0\nexit 0\n")
         self.tool("git", (self.top / "stat").read_text())
         environment = dict(os.environ, PATH=f"{self.top}:/usr/bin:/bin")
         self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_DFL))
-        for chosen in (("start", "--program", "git"), ("agent",)):
+        for chosen in (("start", "--program", "git", "--method", "python"), ("agent", "--method", "python"),
+                       ("start", "--program", "git", "--method", "fork-server")):
             with self.subTest(chosen=chosen):
-                result = subprocess.run([PROGRAM, "bench", *chosen, "--method", "python", "--n", "1000000"],
+                result = subprocess.run([PROGRAM, "bench", *chosen, "--n", "1000000"],
                                         env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                         start_new_session=True)
                 (self.top / "came").rmdir()

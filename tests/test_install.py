@@ -94,6 +94,8 @@ class Consumers:
         output(self.root / self.prefix / "bin/spawntpl", "bench", "--n", "1", "--method", "vfork",
                "--program", "nolibc", "--program", "hello", "--program", "hello-static",
                LD_LIBRARY_PATH=str(self.libraries))
+        output(self.root / self.prefix / "bin/spawntpl", "bench", "--n", "1", "--method", "fork-server",
+               "--program", "hello", LD_LIBRARY_PATH=str(self.libraries))
 
     def test_command_starts_warm(self):
         command = self.root / self.prefix / "bin/spawntpl"

@@ -4,6 +4,7 @@
 #include "baselines.hpp"
 #include "exec_loop.hpp"
 #include "exec_vectors.hpp"
+#include "fork_server.hpp"
 #include "helper.hpp"
 #include "other_parents.hpp"
 #include "programs.hpp"
@@ -135,6 +136,10 @@ constexpr std::array table{
     Method{"helper", "a small process that was started early, over a socket pair", prepare_helper,
            true},
     Method{"python", "Python's subprocess", prepare_python, true},
+    Method{"fork-server",
+           "a preloaded fork server that does nothing else: no arguments, descriptors or state of "
+           "the caller",
+           prepare_fork_server},
     Method{"exec-loop", "a program that executes itself: no fork", prepare_exec_loop},
     Method{"fork-exit", "fork and _exit: no exec", floor<fork_and_exit>},
     Method{"vfork-exit", "vfork and _exit: no exec", floor<vfork_and_exit>},

@@ -48,6 +48,13 @@ pid_t parent_of(const std::filesystem::path& process) {
 
 }  // namespace
 
+void block_interrupt() {
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, nullptr);
+}
+
 std::set<pid_t> children() {
     std::set<pid_t> pids;
     for (const auto& entry : std::filesystem::directory_iterator("/proc"))

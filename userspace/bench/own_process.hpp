@@ -38,6 +38,10 @@ private:
     Fd socket_;
 };
 
+/// For a process of this kind that executes a program: a terminal's SIGINT is for all of its
+/// processes, and this one is to answer until it is told to end.
+void block_interrupt();
+
 /// Of this process: those that run, and those that nobody has waited for.
 std::set<pid_t> children();
 

@@ -14,8 +14,8 @@ namespace spawntpl::bench {
 namespace {
 
 // What cannot search, and what is made of a path.
-constexpr std::array<std::string_view, 5> cannot_search{"exec-loop", "fork-exit", "vfork-exit",
-                                                        "raw-kernel", "raw-kernel-nowait"};
+constexpr std::array<std::string_view, 6> cannot_search{
+    "exec-loop", "fork-exit", "vfork-exit", "fork-server", "raw-kernel", "raw-kernel-nowait"};
 
 constexpr const char* program = "exit0";
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "python_process.hpp"
 
+#include "own_process.hpp"
 #include "programs.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 namespace spawntpl::bench {
@@ -22,11 +22,8 @@ std::string why_no_python() {
 void execute_python(const Fd& socket, std::string_view script, const nlohmann::json& request) {
     std::string path = payload(script);
     std::string text = request.dump();
-    // Until the script says what becomes of it: a terminal's is for all of its processes.
-    sigset_t interrupt;
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    sigprocmask(SIG_BLOCK, &interrupt, nullptr);
+    // Until the script says what becomes of it.
+    block_interrupt();
     dup2(socket.get(), STDIN_FILENO);
     dup2(open("/dev/null", O_RDWR | O_CLOEXEC), STDOUT_FILENO);
     execl(python, python, "-ISB", path.c_str(), text.c_str(), nullptr);

@@ -129,7 +129,8 @@ bool can_be_prepared(std::string_view method) {
 }
 
 bool can_change(std::string_view method) {
-    return !is_one_of(floor_methods, method);
+    // A server's children all have its own.
+    return !is_one_of(floor_methods, method) && method != "fork-server";
 }
 
 std::vector<Group> environment_groups(const Selection& selection) {

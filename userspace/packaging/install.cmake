@@ -50,6 +50,7 @@ install(CODE "
 install(TARGETS spawntpl_command COMPONENT command)
 # Where bench/programs.cpp looks for them.
 install(TARGETS payload_exit0 payload_exec-loop payload_hello payload_hello-static
+  payload_fork-server
   DESTINATION libexec/spawntpl COMPONENT command)
 install(FILES bench/asked_by_benchmark.py bench/call_by_subprocess.py bench/start_by_subprocess.py
   DESTINATION libexec/spawntpl COMPONENT command)
