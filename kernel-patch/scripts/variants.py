@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Builds of the series that no test boots: the smallest one, without the option, with clang, for
+"""Builds of the series that no test boots: the smallest one, without an option, with clang, for
 another architecture."""
 
 import shutil
@@ -19,24 +19,32 @@ SMALL_OPTIONS = ("64BIT", "SMP", "EXPERT", "MULTIUSER", "PRINTK", "TTY", "UNIX98
                  "SPAWN_TEMPLATE_KUNIT_TEST")
 
 
-def configure(tree, objects, words=(), spawn_template="y"):
+def configure(tree, objects, words=(), off=None):
     """Not strict: at a commit in the middle of the series its options may not exist yet."""
     wanted = {option: f"CONFIG_{option}=y" for option in SMALL_OPTIONS}
-    wanted["SPAWN_TEMPLATE"] = f"CONFIG_SPAWN_TEMPLATE={spawn_template}"
+    if off:
+        wanted[off] = f"# CONFIG_{off} is not set"
     build.configure(tree, objects, wanted, strict=False, words=words)
 
 
-def small(tree, work, name="small", words=(), spawn_template="y"):
-    """Returns whether the kernel has spawn templates."""
+def small(tree, work, name="small", words=(), off=None):
+    """Returns the options that the kernel has of its spawn templates."""
     objects = work / name
-    configure(tree, objects, words, spawn_template)
+    configure(tree, objects, words, off)
     build.compile_kernel(tree, objects, name, words=words)
-    return "CONFIG_SPAWN_TEMPLATE=y" in (objects / ".config").read_text().splitlines()
+    lines = (objects / ".config").read_text().splitlines()
+    return {option for option in ("SPAWN_TEMPLATE", "SPAWN_TEMPLATE_WARM")
+            if f"CONFIG_{option}=y" in lines}
 
 
 def without(tree, work):
-    if small(tree, work, "without", spawn_template="n"):
+    if small(tree, work, "without", off="SPAWN_TEMPLATE"):
         raise Failure("CONFIG_SPAWN_TEMPLATE=n was not kept")
+
+
+def without_warm(tree, work):
+    if small(tree, work, "without-warm", off="SPAWN_TEMPLATE_WARM") != {"SPAWN_TEMPLATE"}:
+        raise Failure("CONFIG_SPAWN_TEMPLATE_WARM=n was not kept")
 
 
 def arm64(tree, work):
@@ -64,6 +72,7 @@ def clang(tree, work):
 # Name, build, and the compilers it needs, each with its Debian package.
 VARIANTS = {
     "without": (without, {}),
+    "without-warm": (without_warm, {}),
     "clang": (clang, {"clang": "clang", "ld.lld": "lld", "llvm-ar": "llvm"}),
     "arm64": (arm64, {"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}),
 }
