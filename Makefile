@@ -24,5 +24,5 @@ format: ## format the C++ sources
 
 clean: ## remove what was built, but neither the kernel source tree nor the cache
 	rm -rf build/bin build/lib build/userspace build/bpf build/deb build/docs build/vm build/boot build/check \
-	  build/check-long build/kselftest build/kselftest-tree \
+	  build/check-long build/kselftest build/kselftest-cold build/kselftest-tree \
 	  build/kernel/base build/kernel/debug build/kernel/kselftest

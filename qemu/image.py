@@ -17,7 +17,7 @@ IMAGE = BUILD / "vm" / "root.img"
 IMAGE_SIZE = "2G"  # sparse: tests write large files
 
 # What the build made and the guest sees under /spawntpl.
-PROJECT_DIRECTORIES = ("bin", "lib", "kselftest", "kselftest-tree")
+PROJECT_DIRECTORIES = ("bin", "lib", "kselftest", "kselftest-cold", "kselftest-tree")
 # The Python tests that run inside, under /spawntpl/tests.
 PYTHON_TESTS = ("tap.py", "test_spawnlat.py")
 
