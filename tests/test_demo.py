@@ -55,6 +55,16 @@ class CompareTest(unittest.TestCase):
             self.demo.check(self.rows)
 
     def test_the_patched_kernel_must_serve(self):
-        self.rows[self.demo.THERE][0]["backend"] = "posix_spawn"
-        with self.assertRaisesRegex(self.demo.DemoError, "did not start it"):
+        for method, backend in (("template", "posix_spawn"), ("warm template", "warm")):
+            with self.subTest(method):
+                self.rows[self.demo.THERE][0] |= {"method": method, "backend": backend}
+                with self.assertRaisesRegex(self.demo.DemoError, "did not start it"):
+                    self.demo.check(self.rows)
+
+    def test_what_is_warm_here_must_be_so_there(self):
+        refused = {"tool": "sed", "method": "warm template", "refused": "no memory"}
+        self.rows[self.demo.THERE] = [refused]
+        with self.assertRaisesRegex(self.demo.DemoError, "sed: not on the patched kernel: no mem"):
             self.demo.check(self.rows)
+        self.rows[self.demo.HERE] = [refused]
+        self.demo.check(self.rows)

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
-// Starts real tools by posix_spawn and through a template, checks that it makes no difference to
-// what they do, and prints as JSON what it costs. tests/demo runs it in two places and compares.
+// Starts real tools by posix_spawn, through a template and through a warm one, checks that it makes
+// no difference to what they do, and prints as JSON what it costs. tests/demo runs it in two places
+// and compares.
 #include "clock.hpp"
 #include "measure.hpp"
+#include "methods.hpp"
 #include "parent.hpp"
 #include "programs.hpp"
 #include "statistics.hpp"
 
+#include <spawntpl/backends.hpp>
+
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <sys/mman.h>
 
@@ -85,35 +93,61 @@ Effect observe(Runner& runner, const std::string& tool) {
     return {run.status, text};
 }
 
+/// The kernel keeps the memory of linked programs, or else the library keeps processes.
+std::string warm_backend() {
+    for (const spawntpl::BackendInfo& backend : spawntpl::backends())
+        if (backend.name == "kernel-warm" && backend.available)
+            return "kernel-warm";
+    return "warm";
+}
+
+/// The first is what the others are compared with.
+const std::array compared{
+    *find_method(reference_method),
+    Method{"template", "by the backend that the library chooses",
+           [](const Invocation& it) { return prepare_template(it, ""); }},
+    Method{"warm template", "a copy of the program as it is linked already",
+           [](const Invocation& it) { return prepare_template(it, warm_backend()); }},
+};
+
+/// A row for each method.
 json compare(const Tool& tool, std::uint64_t count) {
     Invocation invocation = or_give_up(resolve(tool.words), tool.name);
     auto parent = or_give_up(Parent::make(tool.parent), tool.name);
 
-    const std::vector<std::string> methods{std::string(reference_method), "template"};
+    std::optional<Effect> expected;
     std::vector<Contender> contenders;
-    contenders.push_back(
-        {.runner = or_give_up(find_method(reference_method)->prepare(invocation), tool.name)});
-    contenders.push_back({.runner = or_give_up(prepare_template(invocation, ""), tool.name)});
-
-    Effect expected = observe(*contenders[0].runner, tool.name);
-    Effect effect = observe(*contenders[1].runner, tool.name);
-    if (effect != expected)
-        give_up(tool.name + ": DIFFERENT through a template: " + describe(effect) +
-                "; by posix_spawn: " + describe(expected));
-    measure(contenders, count, samples_per_turn(count), expected.status, [] {});
-
     json rows = json::array();
-    for (std::size_t i = 0; i < contenders.size(); ++i) {
-        const Contender& contender = contenders[i];
-        if (!contender.failure.empty())
-            give_up(tool.name + ", " + methods[i] + ": " + contender.failure);
-        rows.push_back({{"tool", tool.name},
-                        {"method", methods[i]},
-                        {"backend", contender.runner->backend()},
-                        {"status", spawntpl::bench::describe(expected.status)},
-                        {"output", expected.output},
-                        {"starts", count},
-                        {"cost", distribution(contender.ended).p50}});
+    for (const Method& method : compared) {
+        json row{{"tool", tool.name}, {"method", method.name}};
+        auto prepared = method.prepare(invocation);
+        if (!prepared && prepared.error().step == spawntpl::Step::choose_backend) {
+            row["refused"] = prepared.error().detail;
+        } else {
+            Contender contender{.runner = or_give_up(std::move(prepared), tool.name)};
+            Effect effect = observe(*contender.runner, tool.name);
+            if (expected && effect != *expected)
+                give_up(tool.name + ": DIFFERENT through a " + std::string(method.name) + ": " +
+                        describe(effect) + "; by posix_spawn: " + describe(*expected));
+            expected = std::move(effect);
+            row["status"] = spawntpl::bench::describe(expected->status);
+            row["output"] = expected->output;
+            contenders.push_back(std::move(contender));
+        }
+        rows.push_back(std::move(row));
+    }
+    measure(contenders, count, samples_per_turn(count), expected->status, [] {});
+
+    auto contender = contenders.begin();
+    for (json& row : rows) {
+        if (row.contains("refused"))
+            continue;
+        if (!contender->failure.empty())
+            give_up(tool.name + ", " + std::string(row["method"]) + ": " + contender->failure);
+        row["backend"] = contender->runner->backend();
+        row["starts"] = count;
+        row["cost"] = distribution(contender->ended).p50;
+        ++contender;
     }
     return rows;
 }
