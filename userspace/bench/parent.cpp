@@ -127,8 +127,8 @@ std::uint64_t available_mib() {
 
 std::expected<void, std::string> check_memory(std::uint64_t mib) {
     if (std::uint64_t available = available_mib(); mib > available)
-        return std::unexpected("cannot touch " + std::to_string(mib) + " MiB: " +
-                               std::to_string(available) + " MiB are available");
+        return std::unexpected("cannot touch " + std::to_string(mib) +
+                               " MiB: " + std::to_string(available) + " MiB are available");
     return {};
 }
 

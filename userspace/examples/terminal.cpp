@@ -10,7 +10,8 @@
 
 int main() try {
     auto shell = spawntpl::value_or_throw(spawntpl::Template::open("sh"));
-    spawntpl::Command command({"-c", "stty size -echo; printf 'name? '; read x; echo hello $x; sleep 0.1"});
+    spawntpl::Command command(
+        {"-c", "stty size -echo; printf 'name? '; read x; echo hello $x; sleep 0.1"});
     command.pseudo_terminal({.rows = 40, .columns = 100});
     auto child = spawntpl::value_or_throw(shell.spawn(command));
 
