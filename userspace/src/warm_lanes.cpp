@@ -99,7 +99,7 @@ std::string WarmLanes::open() {
     if (page == MAP_FAILED)
         return "no memory in common: " + std::generic_category().message(errno);
     page_ = static_cast<WarmPage*>(page);
-    page_->cpu = -1;
+    page_->cpu.store(-1, std::memory_order_relaxed);
     return {};
 }
 
@@ -187,7 +187,7 @@ WarmLanes::Answer WarmLanes::spawn(const WarmMessage& message, const Launch& lau
     Turn turn(*this, launch.command().attributes().cgroup.has_value());
     const std::size_t number = *turn.lane();
     const int cpu = last_start.is_waited_for() ? this_cpu() : -1;
-    page_->cpu = cpu;
+    page_->cpu.store(cpu, std::memory_order_relaxed);
     for (int lost = 0; lost < max_lost_children && !ended_; ++lost) {
         // Of a child without it nobody would know how it ends.
         if (broker_ && broker_->has_ended())

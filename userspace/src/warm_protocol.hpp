@@ -21,6 +21,7 @@
 
 #include "child_action.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -187,8 +188,9 @@ struct WarmPage {
     volatile std::uint32_t taken[warm_lanes];
 
     /// Where the next start is likely to be, by a caller who waits for its child; -1: not known.
-    /// What a child has run on has to hear of its end, so it is made there.
-    volatile std::int32_t cpu;
+    /// What a child has run on has to hear of its end, so it is made there. Of threads that start
+    /// at once, the last one counts.
+    std::atomic<std::int32_t> cpu;
 
     /// What the last child was bound to at its birth; -1: to none.
     volatile std::int32_t bound[warm_lanes];

@@ -102,7 +102,8 @@ public:
     /// Where the next child is to be made; -1: anywhere. While starts come, in their way nowhere.
     int cpu() {
         std::uint32_t starts = count_starts();
-        return std::exchange(starts_, starts) == starts ? page_.cpu : -1;
+        bool none_came = std::exchange(starts_, starts) == starts;
+        return none_came ? page_.cpu.load(std::memory_order_relaxed) : -1;
     }
 
     /// The child of a lane has been made.
