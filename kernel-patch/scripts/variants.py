@@ -16,8 +16,8 @@ CLANG = ("LLVM=1", "CC=clang", "HOSTCC=clang")
 SMALL_OPTIONS = ("64BIT", "SMP", "EXPERT", "MULTIUSER", "PRINTK", "TTY", "UNIX98_PTYS", "SECCOMP",
                  "SECCOMP_FILTER", "NET", "CGROUPS", "MEMCG", "AUDIT", "POSIX_TIMERS", "FUTEX",
                  "PERF_EVENTS", "FTRACE", "KPROBES", "UPROBES", "UPROBE_EVENTS", "USER_EVENTS",
-                 "PROC_FS", "SYSFS", "BINFMT_ELF", "BINFMT_SCRIPT", "SPAWN_TEMPLATE", "KUNIT",
-                 "SPAWN_TEMPLATE_KUNIT_TEST")
+                 "PROC_FS", "SYSFS", "BINFMT_ELF", "BINFMT_SCRIPT", "SPAWN_TEMPLATE",
+                 "SPAWN_TEMPLATE_WARM", "KUNIT", "SPAWN_TEMPLATE_KUNIT_TEST")
 
 
 def configure(tree, objects, words=(), off=None, more=()):
