@@ -106,12 +106,6 @@ bool use_first_cpu() {
     return sched_setaffinity(0, sizeof(cpus), &cpus) == 0;
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool memory_can_be_limited = false;  // the sanitizer's own is larger, and still grows
-#else
-constexpr bool memory_can_be_limited = true;
-#endif
-
 constexpr Change changes[] = {
     {"session_keyring", join_keyring},
     {"login", [] { return write_own("/proc/self/loginuid", "12345"); }},

@@ -11,6 +11,12 @@
 
 namespace spawntpl::tests {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool memory_can_be_limited = false;  // the sanitizer's own is larger, and still grows
+#else
+constexpr bool memory_can_be_limited = true;
+#endif
+
 /// What lets a Template start children warm by a process alone, also where the kernel could: what
 /// cannot be warm is started by a backend of stock kernels.
 TemplateOptions warm_by_process();
