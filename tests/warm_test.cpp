@@ -8,6 +8,8 @@
 #include <sstream>
 #include <thread>
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -292,6 +294,34 @@ TEST_F(WarmTest, thread_id_and_names_are_the_childs) {
     EXPECT_EQ(read_all(child.pipe(STDOUT_FILENO)),
               std::to_string(child.pid()) + " /other/name name\n");
     EXPECT_EQ(child.wait(), ExitStatus::exited(0));
+}
+
+TEST_F(WarmTest, all_attributes_at_once) {
+    Template state = allowed(payload("state"));
+    TemporaryDirectory directory;
+    Command command({"a", "", "b c"});
+    command.arg0("other name").env({"A=1", "B=", "C=2"}).set_env("B", "3").unset_env("C");
+    command.cwd(directory.path()).umask(077).pseudo_terminal({.rows = 10, .columns = 20});
+    command.pipe_from_child(STDOUT_FILENO).null(7).same_as(9, 7).input("bytes");
+    command.file(12, "/etc/hostname", O_RDONLY).close(STDERR_FILENO);
+    command.limit(RLIMIT_CORE, 0, 0).limit(RLIMIT_NOFILE, 100, 200).limit(RLIMIT_CPU, 50, 60);
+    command.nice(7).scheduler(SCHED_BATCH).affinity({0}).no_new_privileges();
+    command.signal_defaults(SignalSet({SIGINT, SIGPIPE})).signal_mask(SignalSet({SIGUSR1, SIGHUP}));
+    if (geteuid() == 0)
+        command.groups({5, 6, 7}).group(65534).user(65534);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    auto output_of = [&](const Template& program) {
+        auto child = value_or_throw(program.spawn(command));
+        std::string text = read_all(child.pipe(STDOUT_FILENO));
+        EXPECT_EQ(child.wait(), ExitStatus::exited(0));
+        return std::string(child.backend() == "warm" ? "warm\n" : "cold\n") + text;
+    };
+    std::string expected = output_of(cold(payload("state"))).substr(5);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(output_of(state), "warm\n" + expected);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
 }
 
 }  // namespace
