@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The evidence: report, figures and the cover letter's table say what the results say."""
 
-import importlib.machinery
-import importlib.util
 import json
 import re
 import subprocess
@@ -11,7 +9,6 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 from pathlib import Path
-from unittest import mock
 
 import jsonschema
 
@@ -24,127 +21,16 @@ import answers  # noqa: E402
 import cover_letter  # noqa: E402
 import drawbacks  # noqa: E402
 import figures  # noqa: E402
-import parts  # noqa: E402
-import quiet  # noqa: E402
 import readme  # noqa: E402
 import replaced_text  # noqa: E402
 import report  # noqa: E402
 import warm_letter  # noqa: E402
 import warm_starts  # noqa: E402
 from machine_results import Results  # noqa: E402
+from sample_results import interval, native_results, row, vm_results  # noqa: E402
 
 COMMITTED = ROOT / "kernel-patch/evidence"
 SCHEMA = json.loads((ROOT / "userspace/bench/bench.schema.json").read_text())
-UNITS = {"native": "ns", "vm": "instructions"}
-
-
-def row(machine, question, method, p50, program="nolibc", variant=None, parent=None, **more):
-    shape = {"fds": 10, "rss_mib": 0, "env": 20, "threads": 1, "extra_mappings": 0, "mappings": 40}
-    return {"question": question, "program": program, "variant": variant, "method": method,
-            "backend": None, "parent": {**shape, **(parent or {})}, "unit": UNITS[machine],
-            "pinned": False, "n": 20, "p50": p50, "p99": 2 * p50, "mean": p50, "return_p50": p50 // 2,
-            "per_second": 1e9 / p50, "ratio": {}, **more}
-
-
-def interval(value, low, high):
-    return {"value": value, "low": low, "high": high}
-
-
-def native_results():
-    rows = [row("native", "rss", method, cost, parent={"rss_mib": size})
-            for method, costs in (("fork", (200_000, 4_000_000)), ("posix_spawn", (100_000, 100_000)),
-                                  ("clone3", (80_000, 80_000)))
-            for size, cost in zip((0, 100), costs, strict=True)]
-    rows += [row("native", "agent", method, cost, program="tools", variant="1x16", calls=6144,
-                 ratio={"posix_spawn": {"value": cost / 1_000_000, "low": low, "high": high}})
-             for method, cost, low, high in (("posix_spawn", 1_000_000, 1, 1), ("clone3", 800_000, 0.75, 0.85),
-                                             ("warm", 1_050_000, 0.9, 1.2))]
-    rows += [row("native", "starts", method, cost, starts=25_000, in_a_row=50,
-                 ratio={"posix_spawn": interval(cost / 100_000, cost / 110_000, cost / 90_000)})
-             for method, cost in (("vfork", 50_000), ("posix_spawn", 100_000), ("exec-loop", 25_000))]
-    rows += [row("native", "start", method, cost, program=program, return_p50=returned, mean=mean,
-                 ratio={"posix_spawn": interval(1, low, high)},
-                 return_ratio={"posix_spawn": interval(returned / 100_000, 2.5, 3.5)})
-             for program, method, cost, mean, low, high, returned in (
-                 ("true", "posix_spawn", 500_000, 500_000, 1, 1, 100_000),
-                 ("true", "warm", 250_000, 400_000, 0.45, 0.55, 300_000),
-                 ("git", "posix_spawn", 500_000, 500_000, 1, 1, 100_000),
-                 ("git", "warm", 300_000, 310_000, 0.5, 0.7, 300_000),
-                 ("git", "clone3", 480_000, 500_000, 0.9, 1.02, 50_000),
-                 ("python3", "posix_spawn", 9_000_000, 9_000_000, 1, 1, 100_000),
-                 ("python3", "warm", 8_000_000, 9_000_000, 0.8, 1.1, 400_000))]
-    rows += [row("native", "start", method, cost, program="true", pinned=True,
-                 ratio={"posix_spawn": interval(1, 0.6, 0.9)})
-             for method, cost in (("posix_spawn", 500_000), ("warm", 400_000))]
-    rows += [row("native", "threads", method, cost, parent={"threads": threads}, p50_low=cost * 0.8, p50_high=cost * 1.2)
-             for method, costs in (("fork", (200_000, 400_000)), ("vfork", (100_000, 125_000)))
-             for threads, cost in zip((1, 64), costs, strict=True)]
-    rows += [row("native", "env", "clone3", cost, variant=variant, parent={"env": 1000}, p50_low=cost * 0.9,
-                 p50_high=cost * 1.1)
-             for variant, cost in ((None, 300_000), ("prepared", 290_000))]
-    rows += [row("native", "path", method, 100_000, variant=variant, path_entries=entries, hit=hit,
-                 ratio={"posix_spawn": interval(1, low, 0.9)})
-             for method, cost in (("posix_spawn", 100_000), ("clone3", 80_000))
-             for variant, entries, hit, low in (("absolute path", None, None, 0.7), ("name", 50, "last", 0.6))]
-    rows += [row("native", "rss", "fork-thp", cost, parent={"rss_mib": size})
-             for size, cost in ((10, 220_000), (100, 300_000))]
-    rows += [row("native", "fds", method, cost, pinned=pinned,
-                 ratio={"safe-clone3": interval(cost / 100_000, cost / 100_000 - 0.2, cost / 100_000 + 0.2)})
-             for pinned, costs in ((False, (150_000, 100_000, 90_000)), (True, (110_000, 100_000, 90_000)))
-             for method, cost in zip(("clone3", "safe-clone3", "vfork"), costs, strict=True)]
-    rows += [row("native", "template", "create clone3", 3_000, backend="clone3", heap_bytes=805.0,
-                 kernel_slab_bytes=None, fds=0.0, break_even_posix_spawn=1.0, break_even_vfork=None),
-             row("native", "template", "create kernel", 5_000, backend="kernel", heap_bytes=900.0,
-                 kernel_slab_bytes=640.0, fds=1.0, break_even_vfork=7.0),
-             *(row("native", "template", method, 100_000, program="true", cpu_ns=cost)
-               for method, cost in (("posix_spawn", 500_000.0), ("warm", 450_000.0))),
-             row("native", "template", "create warm", 4_000_000, program="true", backend="warm", processes=2,
-                 process_bytes=900 * 1024, break_even_posix_spawn=None)]
-    stages = [{"program": "true", "method": "vfork", "n": 10,
-               "stages": {name: {"avg_ns": 1000} for name in ("create", "exec", "link")}}]
-    environment = {"kernel": "6.x", "governor": None, "cpus": 2, "busy_part": 0.02,
-                   "calibration": {"instructions": 2_000_000, "ticks": 271_000}}
-    measured = [{"name": "native-start", "environment": {}},
-                {"name": "native-fds", "environment": {
-                    "busy_part": 0.4, "calibration": {"instructions": 2_000_000, "ticks": 541_000}}}]
-    return {"schema": 1, "environment": environment, "results": rows, "stages": stages, "parts": measured,
-            "skipped": [{"what": "kvm", "why": "no such thing"}],
-            "not_measured": [{**row("native", "start", "kernel", 1), "unavailable": True,
-                              "reason": "not this kernel"}]}
-
-
-def vm_results():
-    costs = {"posix_spawn": (153_000, 1_653_000), "vfork": (93_000, 1_595_000),
-             "raw-clone3": (96_000, 1_595_000), "safe-clone3": (101_000, 101_000), "kernel": (93_000, 93_000),
-             "raw-kernel": (93_000, 93_000), "raw-kernel-nowait": (89_000, 90_000)}
-    rows = [row("vm", "fds", method, cost, parent={"fds": fds}, repeatable=method != "vfork")
-            for method, both in costs.items() for fds, cost in zip((10, 10_000), both, strict=True)]
-    rows += [row("vm", "start", method, cost, program="true", return_p50=returned)
-             for method, cost, returned in (("vfork", 620_000, 90_000), ("kernel", 625_000, 120_000),
-                                            ("raw-kernel", 620_000, 117_000))]
-    rows += [row("vm", "mappings", method, cost, parent={"extra_mappings": count})
-             for method, costs in (("vfork", (100_000, 103_000)), ("raw-kernel", (93_000, 92_000)))
-             for count, cost in zip((0, 200), costs, strict=True)]
-    rows += [row("vm", "env", "kernel", cost, variant=variant, parent={"env": 1000})
-             for variant, cost in ((None, 600_000), ("changed", 605_000), ("prepared", 300_000))]
-    rows += [row("vm", "start", "fork", 340_000, p50_of_other_boots=[341_700, 340_000]),
-             row("vm", "start", "vfork", 95_000, p50_of_other_boots=[95_000, 95_000])]
-    profile = [{"program": "nolibc", "method": "posix_spawn", "phase": phase, "kernel": 110_000,
-                "user": 8_000, "functions": [{"name": "do_sigaction", "instructions": 8_000}]}
-               for phase in ("start", "after")]
-    return {"schema": 1, "environment": {"kernel": "6.12", "libc": "glibc 2.36"}, "results": rows, "profile": profile,
-            "images": list(parts.settle_images("hello, in C", [images_of_a_boot(off) for off in (0, 50, 150)]))}
-
-
-def images_of_a_boot(off):
-    """As the machine says it: copies are as far off in one boot, one kind's call in its own run."""
-    def kind(start, count, call, bound=False):
-        return {"start": start, "bound": bound, "n": 20, "p50": count, "return_p50": call, "repeatable": True,
-                "return_repeatable": (start, bound) != ("recycled", True)}
-
-    return [kind("posix_spawn", 650_000, 150_000), kind("recycled", 70_000, 30_000),
-            kind("recycled", 35_000, 15_000, True), kind("copied", 280_000 + 4 * off, 120_000),
-            kind("copied", 140_000 + off // 10, 60_000, True)]
 
 
 class EvidenceTest(unittest.TestCase):
@@ -520,211 +406,6 @@ class CommittedTest(unittest.TestCase):
         for name in self.machines:
             if (COMMITTED / f"{name}.json").exists():
                 jsonschema.validate(json.loads((COMMITTED / f"{name}.json").read_text()), SCHEMA)
-
-
-class StagingTest(unittest.TestCase):
-    """What is kept of a measurement that was stopped, or is done."""
-
-    def setUp(self):
-        directory = tempfile.TemporaryDirectory(prefix="spawntpl-test.")
-        self.addCleanup(directory.cleanup)
-        loader = importlib.machinery.SourceFileLoader("evidence", str(EVIDENCE / "evidence"))
-        self.evidence = importlib.util.module_from_spec(importlib.util.spec_from_loader("evidence", loader))
-        loader.exec_module(self.evidence)
-        self.top = Path(directory.name)
-        self.staging = self.top / "staging"
-        self.evidence.STAGING = self.staging
-        self.evidence.KEY = self.staging / "key"
-        self.evidence.PUBLISHED = self.staging / "published"
-        self.evidence.prepare_staging([], "one")
-
-    def stage(self, name, **members):
-        (self.staging / f"{name}.json").write_text(json.dumps({"results": [], **members}))
-
-    def staged(self):
-        return {path.stem for path in self.staging.glob("*.json")}
-
-    def test_a_second_call_goes_on(self):
-        self.stage("native-fds")
-        self.evidence.prepare_staging([], "one")
-        self.assertEqual(self.staged(), {"native-fds"})
-
-    def test_another_program_or_series_begins_anew(self):
-        self.stage("native-fds")
-        with self.assertRaisesRegex(parts.PartError, "nothing is kept that could be completed"):
-            self.evidence.prepare_staging(["vm-tools"], "another")
-        self.assertEqual(self.staged(), {"native-fds"})
-        self.evidence.prepare_staging([], "another")
-        self.assertEqual(self.staged(), set())
-
-    def test_when_all_is_done_one_part_can_be_measured_again_and_all(self):
-        self.stage("native-fds", environment={})
-        self.evidence.publish(self.top / "published")
-        self.evidence.prepare_staging(["native-fds"], "one")
-        self.assertEqual(self.staged(), {"native-fds"})
-        self.evidence.publish(self.top / "published")
-        # The report was written as well.
-        self.evidence.PUBLISHED.touch()
-        self.evidence.prepare_staging([], "one")
-        self.assertEqual(self.staged(), set())
-
-    def test_what_is_merged_is_what_the_schema_knows(self):
-        self.stage("native-fds", environment={}, not_measured=[])
-        self.stage("vm-small", environment={}, not_measured=[])
-        self.stage("vm-repeated", repeated=[])
-        self.evidence.publish(self.top / "published")
-        for machine in ("native", "vm"):
-            merged = json.loads((self.top / "published" / f"{machine}.json").read_text())
-            self.assertLessEqual(set(merged), set(SCHEMA["properties"]))
-
-    def test_each_part_with_times_waits_for_a_quiet_machine(self):
-        for names, anyhow in (([], False), (["native-fds"], True)):
-            with (self.subTest(anyhow=anyhow), mock.patch.object(parts, "PARTS", self.fake_parts()),
-                  mock.patch.object(quiet, "wait", return_value=0.01) as wait,
-                  mock.patch.object(quiet, "busy_part", return_value=0.5) as look, mock.patch("sys.stderr")):
-                self.evidence.measure(names, anyhow)
-                self.assertEqual((wait.call_count, look.call_count), (0, 1) if anyhow else (2, 0))
-                written = json.loads((self.staging / "native-fds.json").read_text())
-                self.assertEqual(written["environment"], {"cpus": 2, "busy_part": 0.5 if anyhow else 0.01})
-        self.assertEqual(json.loads((self.staging / "vm-small.json").read_text())["environment"], {"cpus": 2})
-        self.assertEqual(json.loads((self.staging / "stages.json").read_text()), {"results": []})
-
-    @staticmethod
-    def fake_parts():
-        def measure(target):
-            target.write_text(json.dumps({"results": [], "environment": {"cpus": 2}}))
-        return [parts.Part("native-fds", "native", measure), parts.Part("vm-small", "vm", measure),
-                parts.Part("stages", "native", lambda target: target.write_text('{"results": []}'))]
-
-    def test_how_the_environments_of_the_parts_differ_is_kept(self):
-        self.stage("native-start", environment={"cpu": "x", "load": "1"}, results=[1])
-        self.stage("native-fds", environment={"cpu": "x", "load": "2"}, results=[2])
-        merged = self.evidence.merge("native")
-        self.assertLessEqual({"cpu": "x", "load": "1"}.items(), merged["environment"].items())
-        self.assertEqual(merged["results"], [1, 2])
-        self.assertEqual(merged["parts"], [{"name": "native-start", "environment": {}},
-                                           {"name": "native-fds", "environment": {"load": "2"}}])
-        self.assertIsNone(self.evidence.merge("vm"))
-
-    def test_all_commits_that_were_measured_are_named(self):
-        self.stage("native-start", environment={"commit": "aaa"})
-        self.stage("native-fds", environment={"commit": "bbb"})
-        self.assertIn("commit aaa and bbb", report.environment("native", Results(self.evidence.merge("native"))))
-
-    def test_what_was_measured_with_is_all_of_it(self):
-        before = self.evidence.measured_with(False)
-        payload = self.top / "payload"
-        payload.write_text("another")
-        with mock.patch.object(parts, "PAYLOADS", [payload]):
-            self.assertNotEqual(self.evidence.measured_with(False), before)
-
-    def test_figures_that_nobody_draws_any_longer_are_removed(self):
-        target = self.top / "results"
-        target.mkdir()
-        (target / "native-old.svg").write_text("")
-        self.evidence.write_report(target, False)
-        self.assertEqual(list(target.glob("*.svg")), [])
-
-
-class QuietTest(unittest.TestCase):
-    """Nothing sleeps here: what the machine says is made up."""
-
-    def wait(self, parts_of_time):
-        """The parts that something ran in, one after the other."""
-        said, slept, idle, everything, lines = [], [], 0, 0, []
-        for part in parts_of_time:
-            lines.append(self.stat(idle, everything))
-            idle += round(1000 * (1 - part))
-            everything += 1000
-            lines.append(self.stat(idle, everything))
-        with (mock.patch.object(quiet, "STAT") as stat, mock.patch("time.sleep", slept.append)):
-            stat.read_text.side_effect = lines
-            return quiet.wait(said.append), said, len(slept)
-
-    @staticmethod
-    def stat(idle, everything):
-        # What waits for a disk is idle; guest time is in user's.
-        return f"cpu  {everything - idle - 7} 0 0 {idle - 2} 2 3 2 2 999 999\ncpu0 1 1 1 1 1 1 1 1 1 1\nintr 1\n"
-
-    def test_a_machine_with_nothing_to_do_is_not_waited_for(self):
-        part, said, windows = self.wait([0.03])
-        self.assertAlmostEqual(part, 0.03)
-        self.assertEqual((said, windows), ([], 1))
-
-    def test_what_runs_may_end(self):
-        part, said, windows = self.wait([0.95, 0.4, 0.02])
-        self.assertAlmostEqual(part, 0.02)
-        self.assertEqual(said, ["the CPUs are busy for 95 % of the time: waiting until nothing else runs"])
-        self.assertEqual(windows, 3)
-
-    def test_what_goes_on_is_refused(self):
-        with self.assertRaisesRegex(quiet.Busy, r"still busy for 50 % of the time .*\(--busy measures all the same\)"):
-            self.wait([0.5] * (quiet.PATIENCE // quiet.WINDOW))
-
-    def test_this_machine_says_it(self):
-        with mock.patch("time.sleep"):
-            idle, everything = quiet.cpu_times()
-        self.assertGreater(everything, idle)
-
-
-class MergeTest(unittest.TestCase):
-    def test_the_most_typical_of_three_boots_counts_and_all_confirm_it(self):
-        methods = {"fork": (100_000, 100_050, 140_000), "vfork": (100_000, 100_200, 99_800),
-                   "clone3": (100_000, 150_000, 150_010), "kernel": (90_000, 90_000, 90_000),
-                   "posix_spawn": (100_000, 100_050, 99_990)}
-        rows = [row("vm", "start", method, costs[0], repeatable=method != "kernel", return_repeatable=True) for method, costs in methods.items()]
-        again = [row("vm", "start", method, cost, repeatable=method != "kernel", return_repeatable=True,
-                     **({"return_p50": 50_000} if method == "vfork" else {}))
-                 for method, costs in methods.items() for cost in costs[1:]]
-        once = row("vm", "start", "helper", 80_000, repeatable=True)
-        merged = {"results": [*rows, once], "repeated": again}
-        parts.settle(merged)
-        self.assertEqual([(entry["method"], entry["p50"], entry["repeatable"]) for entry in merged["results"]],
-                         [("fork", 100_050, False), ("vfork", 100_200, False), ("clone3", 150_000, False),
-                          ("kernel", 90_000, False), ("posix_spawn", 100_050, True), ("helper", 80_000, True)])
-        self.assertEqual([entry["return_repeatable"] for entry in merged["results"][:5]],
-                         [False, True, False, True, True])
-        self.assertEqual(merged["results"][0]["p50_of_other_boots"], [100_000, 140_000])
-        self.assertNotIn("p50_of_other_boots", merged["results"][5])
-        self.assertNotIn("repeated", merged)
-        results = Results({"results": merged["results"]})
-        self.assertEqual(amounts.figure(results, "start", method="vfork"), "100*")
-
-    def test_a_profile_is_marked_where_its_means_are_not_the_medians(self):
-        measured = {"program": "true", "method": "vfork", "mark": 7, "n": 10, "p50": 620_000, "return_p50": 93_000}
-        marks = {"7": {"kernel": 1_500_000, "user": 17_000, "functions": {"copy_process": 100_000}},
-                 "8": {"kernel": 4_270_000, "user": 1_000_000, "functions": {}}}
-        start, after = parts.phases(measured, marks)
-        self.assertEqual((start["phase"], start["n"], start["repeatable"]), ("start", 10, False))
-        self.assertEqual((after["phase"], after["kernel"], after["repeatable"]), ("after", 427_000, True))
-        self.assertEqual(start["functions"], [{"name": "copy_process", "instructions": 10_000}])
-        text = "\n".join(answers.functions(Results({"results": [], "profile": [{**start, "program": "nolibc"}]})))
-        self.assertIn("as means of 10 starts", text)
-        self.assertIn("| `vfork` | 150k* | 1.7k* |", text)
-
-    def test_what_is_missing_is_noticed_before_anything_is_measured(self):
-        parts.check_tools(["sh"])
-        with self.assertRaisesRegex(parts.PartError, "^not installed: no-such-tool$"):
-            parts.check_tools(["sh", "no-such-tool"])
-
-    def test_what_the_benchmark_cannot_know_is_added(self):
-        self.assertRegex(parts.commit(), "^[0-9a-f]{12}(-dirty)?$")
-        self.assertEqual(set(parts.made_with("native")), {"tools"})
-        vm = parts.made_with("vm")
-        self.assertRegex(vm["kernel_config"], "^[0-9a-f]{16}$")
-        for name in ("qemu", "gnuplot"):
-            self.assertRegex(vm["tools"][name], "^[0-9]")
-
-    def test_names_are_checked(self):
-        result = subprocess.run([EVIDENCE / "evidence", "nothing"], capture_output=True, text=True)
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("no part 'nothing'", result.stderr)
-
-    def test_the_series_has_one_hash(self):
-        self.assertRegex(parts.series_hash(), "^[0-9a-f]{16}$")
-        commands = subprocess.check_output(["make", "-n", "-C", ROOT, "-o", "userspace", "bench"],
-                                           text=True)
-        self.assertIn(f"SPAWNTPL_SERIES={parts.series_hash()} ", commands)
 
 
 if __name__ == "__main__":
