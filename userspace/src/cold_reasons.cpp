@@ -34,7 +34,8 @@ std::string describe_cold(std::uint32_t reason, std::int32_t detail) {
     case SPAWN_TEMPLATE_COLD_MEMORY:
         return "what the caller has set for its memory is not what the image has";
     case SPAWN_TEMPLATE_COLD_FILES:
-        return "a file of the image has changed, or may change unseen";
+        return "a file of the image has changed, may change unseen, or is not what its name leads "
+               "to";
     case SPAWN_TEMPLATE_COLD_WATCHED:
         return "another program has a say in who opens the files";
     case SPAWN_TEMPLATE_COLD_PROBED:

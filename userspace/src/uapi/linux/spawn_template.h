@@ -234,9 +234,7 @@ enum spawn_template_step {
  * A start that could turn out differently from an exec by the child is not
  * made from the image but by that exec; &enum spawn_template_start says why.
  * What is not compared are the arguments, the working directory, and the
- * variables and files that nothing but constructors read; nor is it noticed when
- * another library than the image's comes first on the search path, unless a file
- * of the image is changed, replaced or removed for it.
+ * variables and the contents of files that nothing but constructors read.
  *
  * To renew an image, make another template.
  */
@@ -264,7 +262,8 @@ enum spawn_template_step {
  * @SPAWN_TEMPLATE_COLD_MEMORY: What a child inherits for its memory, such as
  *                              that it has no huge pages, is different.
  * @SPAWN_TEMPLATE_COLD_FILES: A file of the image was changed, or replaced, or
- *                             may change unseen.
+ *                             may change unseen; or a name that the captive has
+ *                             looked up leads elsewhere.
  * @SPAWN_TEMPLATE_COLD_WATCHED: A program has a say in who opens the files.
  * @SPAWN_TEMPLATE_COLD_PROBED: The image has uprobes.
  * @SPAWN_TEMPLATE_COLD_ARGUMENTS: argv[0] is not the captive's, or arguments
