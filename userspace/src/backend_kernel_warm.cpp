@@ -15,6 +15,7 @@
 #include "warm_program.hpp"
 
 #include <cerrno>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -56,7 +57,7 @@ public:
             return std::unexpected(not_warm(describe_cold(SPAWN_TEMPLATE_COLD_LIMITS)));
         auto kept = kept_.get();
         kept->earn();
-        // A program that is replaced is captured anew, but not for ever.
+        // What has changed is captured anew, but not for ever.
         for (int tries = 0; tries < 3; ++tries) {
             auto image = kept->fit(
                 launch, [&](const KernelImage& present) { return present.why_unfit(launch); },
@@ -64,22 +65,26 @@ public:
             if (!image)
                 return std::unexpected(not_warm(std::move(image.error().why),
                                                 image.error().is_coming ? EAGAIN : ENOTSUP));
-            auto started = start_from_image(*kept, *image, launch, actions);
-            if (!is_stale(started))
-                return started;
-            kept->drop(*image, "the program's file has been replaced");
+            if (auto started = start_from_image(*kept, *image, launch, actions))
+                return std::move(*started);
         }
-        return std::unexpected(not_warm("the program's file is replaced again and again"));
+        return std::unexpected(not_warm("no image of the program stays fit for its starts"));
     }
 
 private:
     using Kept = KernelImage::Captured;
 
-    static Result<Started> start_from_image(Kept& kept, const Kept::Pointer& image,
-                                            const Launch& launch, const ActionList& actions) {
+    /// Nothing if that has started nothing, and another image might.
+    static std::optional<Result<Started>> start_from_image(Kept& kept, const Kept::Pointer& image,
+                                                           const Launch& launch,
+                                                           const ActionList& actions) {
         std::uint64_t earlier = image->count_start();
         std::uint32_t how = SPAWN_TEMPLATE_START_COLD;
         auto started = start_from(image->fd(), launch, actions, &how);
+        if (is_stale(started)) {
+            kept.drop(image, "the program's file has been replaced");
+            return std::nullopt;
+        }
         if (how == SPAWN_TEMPLATE_START_COLD)  // not even refused
             return started;
         if (how == SPAWN_TEMPLATE_START_WARM) {
@@ -89,8 +94,11 @@ private:
         }
         std::string why = describe_cold(how);
         // What has served was worth its price; what never does is not to be made again and again.
-        if (!is_of_this_start(how))
+        const bool is_unfit = !is_of_this_start(how);
+        if (is_unfit)
             kept.drop(image, why, earlier == 0 ? Kept::Price::doubled : Kept::Price::same);
+        if (!started && is_unfit)
+            return std::nullopt;
         if (!started)
             return std::unexpected(not_warm(std::move(why)));
         started->why_cold = std::move(why);

@@ -2,18 +2,13 @@
 #include "kernel_image.hpp"
 
 #include "above_stdio.hpp"
-#include "backend.hpp"
 #include "cold_reasons.hpp"
 #include "kernel_calls.hpp"
 #include "read_to_end.hpp"
 #include "warm_program.hpp"
 
-#include <spawntpl/template.hpp>
-
 #include <algorithm>
-#include <filesystem>
 #include <limits>
-#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -43,24 +38,11 @@ Price price_after(std::uint32_t cold_reason) {
     return cold_reason == SPAWN_TEMPLATE_COLD_TIMEOUT ? Price::highest : Price::doubled;
 }
 
-/// Whether children are born in the pid namespace of the caller. Who is the first in another one
-/// must not be the dynamic linker that is asked: the namespace ends with it.
-bool shares_pids_with_children() {
-    std::error_code error, of_children;
-    auto own = std::filesystem::read_symlink("/proc/thread-self/ns/pid", error);
-    auto theirs =
-        std::filesystem::read_symlink("/proc/thread-self/ns/pid_for_children", of_children);
-    return !error && !of_children && own == theirs;
-}
-
 }  // namespace
 
 KernelImage::Captured::Result KernelImage::capture(const Launch& launch) {
     if (std::string why = why_never_from_image(launch.program()); !why.empty())
         return std::unexpected(Captured::Failure{std::move(why), Price::doubled});
-    if (!shares_pids_with_children())
-        return std::unexpected(
-            Captured::Failure{"the caller's children are born in another pid namespace"});
     return while_files_rest([&]() -> Captured::Result {
         std::shared_ptr<KernelImage> image(new KernelImage(launch));
         if (Captured::Failure wrong = image->take(launch); !wrong.why.empty())
@@ -84,41 +66,12 @@ std::string KernelImage::why_unfit(const Launch& launch) const {
 }
 
 KernelImage::Captured::Failure KernelImage::take(const Launch& launch) {
-    // What is searched for comes first: what changes between the two is noticed then.
-    LibrarySearch libraries;
-    if (!is_static(launch.program()))
-        if (std::string why = find_libraries(launch, libraries); !why.empty())
-            return {std::move(why), Price::doubled};
     files_.add(launch.program().path);
     if (Captured::Failure wrong = create(launch); !wrong.why.empty())
         return wrong;
-    if (std::string why = add_files_of_image(libraries); !why.empty())
+    if (std::string why = add_files_of_image(); !why.empty())
         return {std::move(why), Price::doubled};
     files_.watch();
-    return {};
-}
-
-/// Asks the dynamic linker what it would load.
-std::string KernelImage::find_libraries(const Launch& launch, LibrarySearch& libraries) {
-    // Where it looks first.
-    for (const char* file : {"/etc/ld.so.cache", "/etc/ld.so.preload"})
-        files_.add(file);
-    auto program =
-        Template::open(launch.program().path, {.backend = std::string(kernel_backend().name())});
-    if (!program)
-        return program.error().message();
-    std::vector<std::string> environment;
-    for (char* const* entry = launch.envp(); entry && *entry; ++entry)
-        environment.emplace_back(*entry);
-    auto search = LibrarySearch::ask(*program, argv0_, std::move(environment));
-    if (!search)
-        return std::move(search.error());
-    if (!search->end_is_known())
-        return "it is not known whether the dynamic linker has told all: others reap the children";
-    if (std::string why = search->why_not_repeated(); !why.empty())
-        return why;
-    libraries = std::move(*search);
-    libraries.add_to(files_);
     return {};
 }
 
@@ -141,9 +94,9 @@ KernelImage::Captured::Failure KernelImage::create(const Launch& launch) {
             Price::doubled};
 }
 
-/// What the kernel has mapped, it compares by itself; here the names are watched, and what comes
-/// before them on the way that they were found.
-std::string KernelImage::add_files_of_image(const LibrarySearch& libraries) {
+/// The kernel compares them by itself: here they are watched for the image to be made anew before a
+/// start is cold.
+std::string KernelImage::add_files_of_image() {
     constexpr std::string_view field = "image-file:\t", warm = "warm:\tyes\n";
     std::string path = "/proc/thread-self/fdinfo/" + std::to_string(fd_.get());
     Fd info(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -155,7 +108,6 @@ std::string KernelImage::add_files_of_image(const LibrarySearch& libraries) {
         std::string name = text->substr(at, text->find('\n', at) - at);
         if (!name.starts_with('/') || name.find('\\') != name.npos)
             return "the file \"" + name + "\" of the image cannot be watched";
-        libraries.add_later(files_, name);
         files_.add(std::move(name));
     }
     return {};

@@ -3,7 +3,6 @@
 
 #include "captures.hpp"
 #include "launch.hpp"
-#include "library_search.hpp"
 #include "warm_environment.hpp"
 #include "watched_files.hpp"
 
@@ -18,8 +17,8 @@ namespace spawntpl::detail {
 
 /// A warm template of the kernel: the image of a program that is linked and stands at its entry
 /// point. The kernel compares the caller and the files of the image at each start; what it leaves
-/// to those who make the template is seen to here: argv[0], the variables that constructors read,
-/// and which libraries the dynamic linker would find. Shared by threads.
+/// to those who make the template is seen to here: argv[0], and the variables that constructors
+/// read. Shared by threads.
 class KernelImage {
 public:
     using Captured = Captures<KernelImage>;
@@ -48,9 +47,8 @@ public:
 private:
     explicit KernelImage(const Launch& launch);
 
-    std::string find_libraries(const Launch& launch, LibrarySearch& libraries);
     Captured::Failure create(const Launch& launch);
-    std::string add_files_of_image(const LibrarySearch& libraries);
+    std::string add_files_of_image();
     Captured::Failure take(const Launch& launch);
 
     Fd fd_;

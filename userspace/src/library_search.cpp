@@ -118,9 +118,7 @@ std::expected<LibrarySearch, std::string> LibrarySearch::ask(const Template& pro
         return std::unexpected("the dynamic linker does not load the program");
     if (!text)
         return std::unexpected("what the dynamic linker tells cannot be read");
-    LibrarySearch search(*text);
-    search.end_is_known_ = status.has_value();
-    return search;
+    return LibrarySearch(*text);
 }
 
 std::string LibrarySearch::why_not_repeated() const {

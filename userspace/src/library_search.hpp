@@ -25,10 +25,6 @@ public:
                                                          const std::string& arg0,
                                                          std::vector<std::string> environment);
 
-    /// Whether it is known that the linker has come to its end, and with success: others may reap
-    /// all children.
-    bool end_is_known() const { return end_is_known_; }
-
     /// Whether it would load the object with this name.
     bool loads(const std::string& object) const { return loaded_.contains(object); }
 
@@ -48,7 +44,6 @@ private:
     std::set<std::string> directories_;  ///< of LD_LIBRARY_PATH, RPATH and RUNPATH
     std::string error_;                  ///< its first
     bool is_relative_ = false;
-    bool end_is_known_ = false;
 };
 
 }  // namespace spawntpl::detail

@@ -92,11 +92,6 @@ std::string why_never_from_image(const Program& program) {
     return why_no_copy(program, file);
 }
 
-bool is_static(const Program& program) {
-    ElfFile file(program.path);
-    return file && file.read_header() && file.interpreter() == std::string();
-}
-
 bool uses_locales(const Program& program) {
     ElfFile file(program.path);
     return file && file.read_header() && file.has_dynamic_name("setlocale");

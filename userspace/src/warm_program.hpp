@@ -14,9 +14,6 @@ std::string why_never_warm(const Program& program);
 /// The same of a copy of the image that the kernel keeps.
 std::string why_never_from_image(const Program& program);
 
-/// Whether the program has no dynamic linker.
-bool is_static(const Program& program);
-
 /// Whether the program itself calls setlocale(3).
 bool uses_locales(const Program& program);
 
