@@ -48,6 +48,11 @@ def without_warm(tree, work):
         raise Failure("CONFIG_SPAWN_TEMPLATE_WARM=n was not kept")
 
 
+def without_memcg(tree, work):
+    if "SPAWN_TEMPLATE_WARM" not in small(tree, work, "without-memcg", off="MEMCG"):
+        raise Failure("CONFIG_MEMCG=n does not get CONFIG_SPAWN_TEMPLATE_WARM")
+
+
 def arm64(tree, work):
     if not small(tree, work, "arm64", ARM64):
         raise Failure("arm64 does not get CONFIG_SPAWN_TEMPLATE")
@@ -74,6 +79,7 @@ def clang(tree, work):
 VARIANTS = {
     "without": (without, {}),
     "without-warm": (without_warm, {}),
+    "without-memcg": (without_memcg, {}),
     "clang": (clang, {"clang": "clang", "ld.lld": "lld", "llvm-ar": "llvm"}),
     "arm64": (arm64, {"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}),
 }

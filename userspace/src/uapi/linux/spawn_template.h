@@ -233,8 +233,8 @@ enum spawn_template_step {
  *
  * A start that could turn out differently from an exec by the child is not
  * made from the image but by that exec; &enum spawn_template_start says why.
- * What is not compared are the arguments, the working directory, and the
- * variables and the contents of files that nothing but constructors read.
+ * What is not compared are the arguments, the working directory, variables that
+ * nothing but constructors read, and what these find in procfs and sysfs.
  *
  * To renew an image, make another template.
  */
